@@ -1,0 +1,1 @@
+"""sharewise: which parts of a network should several tasks share, under a budget."""

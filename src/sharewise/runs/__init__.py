@@ -1,0 +1,9 @@
+"""Files of a run: atomic writes, an append-only journal, and the run folder."""
+
+from __future__ import annotations
+
+from sharewise.runs._files import read_json, write_atomic, write_json
+from sharewise.runs._journal import Journal
+from sharewise.runs._run import Run
+
+__all__ = ["Journal", "Run", "read_json", "write_atomic", "write_json"]
