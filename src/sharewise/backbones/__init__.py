@@ -1,0 +1,30 @@
+"""Backbones: sequences of stages that tasks share or split."""
+
+from __future__ import annotations
+
+from sharewise.backbones._backbone import Backbone, Stage
+from sharewise.backbones._dry_run import (
+    check_module,
+    dry_run,
+    explained,
+    make_on_meta,
+    output_shape,
+)
+from sharewise.backbones._mlp import mlp
+from sharewise.backbones._resnet import resnet18, resnet26, resnet34
+from sharewise.backbones._vgg import vgg16_bn
+
+__all__ = [
+    "Backbone",
+    "Stage",
+    "check_module",
+    "dry_run",
+    "explained",
+    "make_on_meta",
+    "mlp",
+    "output_shape",
+    "resnet18",
+    "resnet26",
+    "resnet34",
+    "vgg16_bn",
+]

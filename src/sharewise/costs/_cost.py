@@ -1,0 +1,196 @@
+"""The cost of an architecture: sums over its branches and heads."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import torch
+from torch import nn
+
+from sharewise.architecture import Architecture
+from sharewise.backbones import Backbone, dry_run, explained, make_on_meta, output_shape
+from sharewise.costs._count import MacCounter
+from sharewise.costs._latency import measure_latency
+from sharewise.errors import InputError
+from sharewise.evaluation import Cost, TaskCost
+from sharewise.tasks import Task, check_tasks
+
+
+@dataclasses.dataclass(frozen=True)
+class CostTable:
+    """What a copy of each stage and each head costs; the rest is arithmetic.
+
+    `stages` has one entry a stage, `heads` one a task (empty: heads are not counted). `stage_ms`
+    and `head_ms` are measured times in milliseconds, or None.
+    """
+
+    backbone: Backbone
+    stages: tuple[TaskCost, ...]
+    heads: Mapping[str, TaskCost]
+    stage_ms: tuple[float, ...] | None = None
+    head_ms: Mapping[str, float] | None = None
+
+    @classmethod
+    def measure(cls, backbone: Backbone, tasks: Sequence[Task] | None = None) -> CostTable:
+        """Counts every stage and head once, on the meta device.
+
+        Raises:
+            UnknownLayerError: a stage or head has an op that is neither counted nor known to be
+                free.
+            InputError: a stage or head does not accept the features that reach it.
+        """
+        stages, shape = _measure_stages(backbone)
+        heads = {} if tasks is None else _measure_heads(tasks, shape)
+        return cls(backbone, stages, heads)
+
+    def of(self, architecture: Architecture) -> Cost:
+        """The cost of `architecture`; fast enough for a search to call at every step.
+
+        Raises:
+            InputError: the architecture has another number of stages, or other tasks than the
+                heads.
+        """
+        self.backbone.check(architecture)
+        self._check_tasks(architecture)
+        copies = architecture.num_branches
+        params = sum(n * stage.params for n, stage in zip(copies, self.stages, strict=True))
+        macs = sum(n * stage.macs for n, stage in zip(copies, self.stages, strict=True))
+        heads = self.heads.values()
+        return Cost(
+            params=params + sum(head.params for head in heads),
+            macs=macs + sum(head.macs for head in heads),
+            per_task={task: self._alone(task) for task in architecture.tasks},
+            latency_ms=self._latency(copies),
+        )
+
+    def with_latency(
+        self,
+        backbone: Backbone,
+        tasks: Sequence[Task] | None = None,
+        *,
+        device: str | torch.device = "cpu",
+        batch_size: int = 1,
+        repeats: int = 30,
+        threads: int = 1,
+    ) -> CostTable:
+        """This table with measured times, so that `of` estimates an architecture's latency.
+
+        The estimate is the sum over branches and heads, each timed alone: it leaves out what
+        branches do to each other (caches, kernels that overlap). For a final number use
+        `measure_latency`.
+
+        Raises:
+            InputError: as `measure_latency`; also for another backbone or other tasks than the
+                table's.
+        """
+        self._check_same(backbone, tasks or ())
+
+        def time_ms(module: nn.Module, shape: tuple[int, ...]) -> float:
+            return measure_latency(
+                module,
+                shape,
+                batch_size=batch_size,
+                device=device,
+                repeats=repeats,
+                threads=threads,
+            )
+
+        inputs = (backbone.input_shape, *backbone.shapes())
+        with torch.random.fork_rng(devices=[]):
+            stage_ms = tuple(
+                time_ms(stage.make(), shape)
+                for stage, shape in zip(backbone.stages, inputs, strict=False)
+            )
+            head_ms = {
+                task.name: time_ms(task.head(inputs[-1]), inputs[-1]) for task in tasks or ()
+            }
+        return dataclasses.replace(self, stage_ms=stage_ms, head_ms=head_ms)
+
+    def _check_same(self, backbone: Backbone, tasks: Sequence[Task]) -> None:
+        names = sorted(task.name for task in tasks)
+        if backbone.num_stages != len(self.stages) or names != sorted(self.heads):
+            raise InputError(
+                rule="Times are added for the stages and tasks that a table was measured for.",
+                found=f"{backbone.num_stages} stages and tasks {names} for a table of"
+                f" {len(self.stages)} stages and tasks {sorted(self.heads)}",
+                fix="Give the backbone and tasks that CostTable.measure was given.",
+            )
+
+    def _alone(self, task: str) -> TaskCost:
+        parts = [*self.stages, *([self.heads[task]] if self.heads else [])]
+        return TaskCost(
+            params=sum(part.params for part in parts), macs=sum(part.macs for part in parts)
+        )
+
+    def _latency(self, copies: Sequence[int]) -> float | None:
+        if self.stage_ms is None or self.head_ms is None:
+            return None
+        branches = sum(n * ms for n, ms in zip(copies, self.stage_ms, strict=True))
+        return branches + sum(self.head_ms.values())
+
+    def _check_tasks(self, architecture: Architecture) -> None:
+        if self.heads and set(architecture.tasks) != set(self.heads):
+            raise InputError(
+                rule="A cost with heads is counted for exactly the tasks of the architecture.",
+                found=f"architecture of {list(architecture.tasks)} and heads of"
+                f" {sorted(self.heads)}",
+                fix="Give the tasks that the architecture names, or none to leave the heads out.",
+            )
+
+
+def cost(
+    architecture: Architecture, backbone: Backbone, tasks: Sequence[Task] | None = None
+) -> Cost:
+    """Parameters and multiply-adds of an architecture, in all and for each task alone.
+
+    Multiply-adds are those of convolutions and matrix products only, for one sample, in eval mode.
+    Heads are counted when `tasks` are given. To cost many architectures, measure once:
+    `CostTable.measure(backbone, tasks).of(architecture)`.
+
+    Raises:
+        UnknownLayerError: a stage or head has an op that is neither counted nor known to be free.
+        InputError: the architecture does not belong to the backbone or the tasks.
+    """
+    return CostTable.measure(backbone, tasks).of(architecture)
+
+
+def stage_costs(backbone: Backbone) -> tuple[TaskCost, ...]:
+    """Parameters, and multiply-adds for one sample, of one copy of each stage."""
+    return _measure_stages(backbone)[0]
+
+
+def head_costs(backbone: Backbone, tasks: Sequence[Task]) -> dict[str, TaskCost]:
+    """Parameters, and multiply-adds for one sample, of each task's head."""
+    return _measure_heads(tasks, backbone.shapes()[-1])
+
+
+def _measure_stages(backbone: Backbone) -> tuple[tuple[TaskCost, ...], tuple[int, ...]]:
+    """The stages' costs, and the shape of the features that the heads read."""
+    costs = []
+    shape = backbone.input_shape
+    for stage in backbone.stages:
+        subject = f"stage '{stage.name}'"
+        module = make_on_meta(stage.make, subject=subject)
+        counter = MacCounter(subject)
+        shape = output_shape(module, shape, subject=subject, mode=counter)
+        costs.append(TaskCost(params=_params(module), macs=counter.macs))
+    return tuple(costs), shape
+
+
+def _measure_heads(tasks: Sequence[Task], shape: tuple[int, ...]) -> dict[str, TaskCost]:
+    check_tasks(tasks)
+    costs = {}
+    for task in tasks:
+        subject = f"head of task '{task.name}'"
+        with explained(subject, shape):
+            head = make_on_meta(partial(task.head, shape), subject=subject)
+        counter = MacCounter(subject)
+        dry_run(head, shape, subject=subject, mode=counter)
+        costs[task.name] = TaskCost(params=_params(head), macs=counter.macs)
+    return costs
+
+
+def _params(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
