@@ -1,0 +1,11 @@
+"""Train a network and score it; checkpoints that resume bit for bit."""
+
+from __future__ import annotations
+
+from sharewise.training._checkpoint import load_weights
+from sharewise.training._device import pick_device
+from sharewise.training._evaluate import evaluate
+from sharewise.training._settings import TrainSettings
+from sharewise.training._train import train
+
+__all__ = ["TrainSettings", "evaluate", "load_weights", "pick_device", "train"]

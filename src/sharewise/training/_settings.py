@@ -1,0 +1,99 @@
+"""The choices of a training, as one frozen value that a journal can keep."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from sharewise.errors import InputError
+
+SCHEDULES = ("cosine", "constant")
+SELECTIONS = ("best", "last")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TrainSettings:
+    """How a network is trained, apart from the seed.
+
+    Attributes:
+        epochs: passes over the train split, at least 1.
+        batch_size: samples per step, at least 1.
+        lr: Adam's learning rate at the first step, above 0.
+        weight_decay: Adam's L2 penalty, at least 0.
+        schedule: "cosine" lets the learning rate fall to 0 at the end of the last epoch along half
+            a cosine (Loshchilov and Hutter, SGDR, ICLR 2017, equation 5, one period); "constant"
+            keeps it.
+        select: "best" ends with the weights of the epoch whose weighted validation loss is lowest
+            (the earliest of equals), "last" with those of the last epoch. The test split never
+            decides.
+
+    Raises:
+        InputError: a value outside these bounds.
+    """
+
+    epochs: int = 10
+    batch_size: int = 64
+    lr: float = 1e-3
+    weight_decay: float = 0.0
+    schedule: str = "cosine"
+    select: str = "best"
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size"):
+            _check_count(name, getattr(self, name))
+        _check_number("lr", self.lr, above_zero=True)
+        _check_number("weight_decay", self.weight_decay, above_zero=False)
+        _check_word("schedule", self.schedule, SCHEDULES)
+        _check_word("select", self.select, SELECTIONS)
+
+    def to_dict(self) -> dict[str, int | float | str]:
+        """The settings as JSON values, in the order of the fields."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> TrainSettings:
+        """The settings that `to_dict` wrote.
+
+        Raises:
+            InputError: a word that is not a setting, or a value outside its bounds.
+        """
+        words = [field.name for field in dataclasses.fields(cls)]
+        unknown = sorted(set(values) - set(words))
+        if unknown:
+            raise InputError(
+                rule="Train settings hold only words that train() knows.",
+                found=f"{', '.join(map(repr, unknown))}",
+                fix=f"Use {', '.join(words)}.",
+            )
+        return cls(**values)
+
+
+def _check_count(name: str, value: object) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise InputError(
+            rule=f"{name} is a whole number of at least 1.",
+            found=f"{name}={value!r}",
+            fix=f"Give {name}=1 or more.",
+        )
+
+
+def _check_number(name: str, value: object, *, above_zero: bool) -> None:
+    bound = "above 0" if above_zero else "of at least 0"
+    number = value if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    if not math.isfinite(number) or number < 0 or (above_zero and number == 0):
+        raise InputError(
+            rule=f"{name} is a finite number {bound}.",
+            found=f"{name}={value!r}",
+            fix=f"Give a {name} {bound}.",
+        )
+
+
+def _check_word(name: str, value: str, words: tuple[str, ...]) -> None:
+    if value not in words:
+        raise InputError(
+            rule=f"{name} is one of {', '.join(map(repr, words))}.",
+            found=f"{name}={value!r}",
+            fix=f"Give {name}={words[0]!r}, or leave it out.",
+        )
