@@ -1,1 +1,80 @@
-"""sharewise: which parts of a network should several tasks share, under a budget."""
+"""sharewise finds, under a budget, which parts of a network several tasks should share.
+
+    data = sw.data.glyphs(seed=0)
+    backbone = sw.backbones.resnet18(width=0.25)
+    result = sw.search_branching(backbone, data, budget=sw.Budget(params=1.5))
+    network = sw.build(result.architecture, result.backbone, data.tasks)
+    scores = sw.train(network, data)
+
+Names are imported when they are first used, so `import sharewise` is quick and needs no torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_ROOMS = ("architecture", "backbones", "data", "errors", "scores", "spaces", "tasks")
+_HOMES = {
+    "Architecture": "architecture",
+    "Backbone": "backbones",
+    "Branch": "architecture",
+    "Budget": "evaluation",
+    "CompareSettings": "baselines",
+    "Cost": "evaluation",
+    "Metric": "tasks",
+    "SearchResult": "search",
+    "SearchSettings": "search",
+    "SharewiseError": "errors",
+    "Stage": "backbones",
+    "Task": "tasks",
+    "TrainSettings": "training",
+    "build": "networks",
+    "compare": "baselines",
+    "cost": "costs",
+    "evaluate": "training",
+    "export": "networks",
+    "measure_latency": "costs",
+    "search_branching": "search",
+    "train": "training",
+    "write_report": "report",
+}
+
+__all__ = ["__version__", *_ROOMS, *_HOMES]  # noqa: PLE0604 - names of strings, all of them
+
+if TYPE_CHECKING:  # what type checkers and editors see
+    # ruff: noqa: F401 - they are in __all__, by way of _HOMES
+    from sharewise import (
+        architecture,
+        backbones,
+        data,
+        errors,
+        scores,
+        spaces,
+        tasks,
+    )
+    from sharewise.architecture import Architecture, Branch
+    from sharewise.backbones import Backbone, Stage
+    from sharewise.baselines import CompareSettings, compare
+    from sharewise.costs import cost, measure_latency
+    from sharewise.errors import SharewiseError
+    from sharewise.evaluation import Budget, Cost
+    from sharewise.networks import build, export
+    from sharewise.report import write_report
+    from sharewise.search import SearchResult, SearchSettings, search_branching
+    from sharewise.tasks import Metric, Task
+    from sharewise.training import TrainSettings, evaluate, train
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return importlib.import_module(f"sharewise.{name}")
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"sharewise.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'sharewise' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,7 +1,38 @@
-"""Networks: an architecture as a torch module."""
+"""Networks: an architecture, or the supernet that is searched for one, as a torch module."""
 
 from __future__ import annotations
 
 from sharewise.networks._compact import Network, build
+from sharewise.networks._export import Exported, export
+from sharewise.networks._gates import (
+    Gates,
+    chosen_nodes,
+    gumbel,
+    one_hot,
+    reachable,
+    relaxed_gates,
+    sharing_probability,
+    use_probability,
+)
+from sharewise.networks._stacked import StackedSupernet
+from sharewise.networks._supernet import LoopedSupernet, Supernet
+from sharewise.networks._transplant import inherited_weights
 
-__all__ = ["Network", "build"]
+__all__ = [
+    "Exported",
+    "Gates",
+    "LoopedSupernet",
+    "Network",
+    "StackedSupernet",
+    "Supernet",
+    "build",
+    "chosen_nodes",
+    "export",
+    "gumbel",
+    "inherited_weights",
+    "one_hot",
+    "reachable",
+    "relaxed_gates",
+    "sharing_probability",
+    "use_probability",
+]

@@ -6,6 +6,26 @@ from sharewise.training._checkpoint import load_weights
 from sharewise.training._device import pick_device
 from sharewise.training._evaluate import evaluate
 from sharewise.training._settings import TrainSettings
+from sharewise.training._tensors import (
+    adam_tensors,
+    load_adam,
+    part,
+    read_checkpoint,
+    remove_stale,
+    write_checkpoint,
+)
 from sharewise.training._train import train
 
-__all__ = ["TrainSettings", "evaluate", "load_weights", "pick_device", "train"]
+__all__ = [
+    "TrainSettings",
+    "adam_tensors",
+    "evaluate",
+    "load_adam",
+    "load_weights",
+    "part",
+    "pick_device",
+    "read_checkpoint",
+    "remove_stale",
+    "train",
+    "write_checkpoint",
+]

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
-from torch import Tensor
 
 from sharewise.architecture import Architecture
 from sharewise.errors import FormatError, InputError, RunError
 from sharewise.networks import Network
 from sharewise.runs import Journal, Run, read_json, write_atomic, write_json
 from sharewise.scores import Scores
-
-FORMAT = 1
-Weights = dict[str, Tensor]
+from sharewise.training._tensors import (
+    FORMAT,
+    Weights,
+    adam_tensors,
+    load_adam,
+    pack,
+    part,
+    read_checkpoint,
+    remove_stale,
+    unpack,
+    write_checkpoint,
+)
 
 
 @dataclasses.dataclass(slots=True)
@@ -68,9 +72,7 @@ class Store:
                 fix="Give another folder.",
             ) from error
         store = cls(run, Journal.open(run.journal, header))
-        # A process that was killed while it wrote left its temporary file, as large as the network.
-        for stale in run.checkpoint.glob(f".{store.path.name}.*.tmp"):
-            stale.unlink(missing_ok=True)
+        remove_stale(store.path)
         return store
 
     @property
@@ -92,10 +94,8 @@ class Store:
         tensors = {f"network.{name}": value for name, value in state.network.state_dict().items()}
         for name, value in (state.best or {}).items():
             tensors[f"best.{name}"] = value
-        for index, slots in state.optimiser.state_dict()["state"].items():
-            tensors |= {f"adam.{index}.{slot}": value for slot, value in slots.items()}
-        metadata = {"format": FORMAT, "epoch": len(state.entries)}
-        write_atomic(self.path, _pack(tensors, {"sharewise": json.dumps(metadata)}))
+        tensors |= adam_tensors(state.optimiser, "adam.")
+        write_checkpoint(self.path, tensors, epoch=len(state.entries))
 
     def restore(self, state: State) -> None:
         """Put the last checkpoint into the state and cut the journal back to it; else start anew.
@@ -104,31 +104,21 @@ class Store:
             RunError: the checkpoint is broken, belongs to another network, or is ahead of the
                 journal.
         """
-        if not self.path.exists():
-            self.journal.truncate(0)
+        tensors = read_checkpoint(self.path, self.journal)
+        if tensors is None:
             return
-        tensors, metadata = _unpack(self.path)
-        epoch = _epoch_of(metadata, self.path)
-        if epoch > len(self.journal.entries):
-            raise RunError(
-                rule="A journal has a line for every epoch up to its checkpoint.",
-                found=f"{len(self.journal.entries)} lines, and a checkpoint of epoch {epoch}, "
-                f"in {self.run.folder}",
-                fix="Restore the journal from a copy, or train again in another folder.",
-            )
-        self.journal.truncate(epoch)
         state.entries[:] = self.journal.entries
-        _load(state.network, _part(tensors, "network."), self.path)
-        _load_adam(state.optimiser, _part(tensors, "adam."))
+        _load(state.network, part(tensors, "network."), self.path)
+        load_adam(state.optimiser, part(tensors, "adam."))
         like = state.network.state_dict()
-        best = _part(tensors, "best.")
+        best = part(tensors, "best.")
         state.best = {name: value.to(like[name].device) for name, value in best.items()} or None
 
     def finish(self, network: Network, *, epoch: int, scores: Scores) -> None:
         """Write the selected weights, then the scores: the run is complete."""
         # One key: safetensors writes several in no fixed order; equal runs should be equal files.
         metadata = {"architecture": network.architecture.to_json()}
-        write_atomic(self.run.network, _pack(network.state_dict(), metadata))
+        write_atomic(self.run.network, pack(network.state_dict(), metadata))
         content = {"format": FORMAT, "split": "val", "epoch": epoch, "scores": scores}
         write_json(self.run.scores, content)
 
@@ -142,7 +132,7 @@ def load_weights(network: Network, path: str | Path) -> None:
         InputError: it was written for another architecture, or for another backbone or other heads.
     """
     path = Path(path)
-    tensors, metadata = _unpack(path)
+    tensors, metadata = unpack(path)
     if "architecture" not in metadata:
         raise FormatError(
             rule="A network file carries its architecture.",
@@ -164,47 +154,6 @@ def _counts(architecture: Architecture) -> str:
     return "-".join(map(str, architecture.num_branches))
 
 
-def _pack(tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> bytes:
-    # Copies: safetensors refuses two names for one memory (tied weights) and unusual strides.
-    plain = {
-        name: value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
-        for name, value in tensors.items()
-    }
-    return save(plain, metadata)
-
-
-def _unpack(path: Path) -> tuple[Weights, dict[str, str]]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            # Copies, because what it gives lies in the file, which the next checkpoint replaces.
-            names = list(file.keys())
-            return {name: file.get_tensor(name).clone() for name in names}, file.metadata() or {}
-    except (OSError, SafetensorError) as error:
-        raise RunError(
-            rule="Weights are read from a complete safetensors file.",
-            found=f"{path}: {error}",
-            fix="Restore the file from a copy, or train again in another folder.",
-        ) from error
-
-
-def _part(tensors: Weights, prefix: str) -> Weights:
-    return {n.removeprefix(prefix): value for n, value in tensors.items() if n.startswith(prefix)}
-
-
-def _epoch_of(metadata: dict[str, str], path: Path) -> int:
-    try:
-        values = json.loads(metadata["sharewise"])
-        if values["format"] == FORMAT:
-            return int(values["epoch"])
-    except (KeyError, ValueError, TypeError):
-        pass
-    raise RunError(
-        rule=f"A checkpoint says its format ({FORMAT}) and its epoch.",
-        found=f"{path} with the metadata {metadata}",
-        fix="Resume with the version of sharewise that wrote it, or train again in another folder.",
-    )
-
-
 def _load(
     network: Network,
     tensors: Weights,
@@ -221,16 +170,3 @@ def _load(
             found=f"{path}: {first}",
             fix="Build the network from the same architecture, backbone and tasks.",
         ) from error
-
-
-def _load_adam(optimiser: torch.optim.Optimizer, tensors: Weights) -> None:
-    state: dict[int, dict[str, Tensor]] = {}
-    parameters = [each for group in optimiser.param_groups for each in group["params"]]
-    for name, value in tensors.items():
-        index, slot = name.split(".")
-        slots = state.setdefault(int(index), {})
-        # The fused kernel walks memory: a moment must lie as its weight does (channels last, say).
-        like = parameters[int(index)]
-        slots[slot] = value if slot == "step" else torch.empty_like(like).copy_(value)
-    groups = optimiser.state_dict()["param_groups"]
-    optimiser.load_state_dict({"state": state, "param_groups": groups})

@@ -1,0 +1,266 @@
+"""Branching search: train supernets with gates, read the architecture off, keep a journal.
+
+Source: Guo, Lee and Ulbricht, "Learning to branch for multi-task learning" (ICML 2020).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sharewise.architecture import Architecture
+from sharewise.backbones import Backbone
+from sharewise.costs import CostTable
+from sharewise.data import Batch, TaskData
+from sharewise.errors import BudgetError, DataError
+from sharewise.evaluation import Budget
+from sharewise.networks import sharing_probability
+from sharewise.search._consensus import Candidate
+from sharewise.search._member import Member, Moment, Prices, check_finite, entropy
+from sharewise.search._read_off import (
+    Bound,
+    inherit,
+    read_argmax,
+    read_consensus,
+    read_off_entry,
+)
+from sharewise.search._result import SearchResult
+from sharewise.search._settings import SearchSettings
+from sharewise.search._state import State, make_state
+from sharewise.search._store import SearchStore, settings_of
+from sharewise.tasks import Task, check_tasks
+from sharewise.training import pick_device
+
+Progress = Callable[[dict[str, Any]], None]
+DEFAULTS = SearchSettings()
+
+
+def search_branching(  # noqa: PLR0913 - the public face: each is one decision of the caller's
+    backbone: Backbone,
+    data: TaskData,
+    *,
+    budget: Budget,
+    settings: SearchSettings = DEFAULTS,
+    seed: int = 0,
+    run: str | Path | None = None,
+    resume: bool = False,
+    device: str | torch.device = "auto",
+    progress: Progress | None = None,
+) -> SearchResult:
+    """Learn where tasks should branch, and return the best tree inside the budget.
+
+    Several supernets (`settings.initialisations`) are trained from different weights on the train
+    split; the architecture is read off their gates. It is to be built with fresh weights and
+    trained from scratch, as the paper does. The validation split is read only with
+    update="held-out", the test split never.
+
+    The same seed, settings and data give the same journal, byte for byte, on one machine's CPU,
+    interrupted or not. The caller's random state is left as it was.
+
+    Args:
+        backbone: its spatial size follows the data's inputs.
+        data: all tasks, in batches that may hold some of them only.
+        budget: a hard bound on what comes out. With latency_ms, each stage and head is timed once
+            on the device, and a tree's latency is the sum over its branches.
+        settings: see `SearchSettings`.
+        seed: of the weights, the batch order and the gates.
+        run: a folder for settings.json, journal.jsonl, checkpoint/ and architecture.json.
+        resume: go on with what the folder holds.
+        device: see `sharewise.training.pick_device`.
+        progress: called after each epoch with its journal entry and "epochs".
+
+    Raises:
+        BudgetError: even the fully shared network is over budget, or the budget bounds `use`.
+        InputError: the backbone does not take the data's inputs, or a setting does not fit.
+        TrainingError: a loss is NaN or infinite; says which task and step. The run resumes.
+        RunError: the folder belongs to another search, or cannot be written.
+    """
+    check_tasks(data.tasks)
+    job = _Job(backbone.at(data.input_shape), data, settings, seed, pick_device(device))
+    bound = _bound(job, budget)
+    header = settings_of(job.backbone, data, budget=budget, settings=settings, seed=seed)
+    prices = Prices.of(bound.table, budget)
+    state = make_state(
+        job.backbone, data.tasks, settings=settings, seed=seed, device=job.device, prices=prices
+    )
+    store = None if run is None else SearchStore.open(Path(run), header, resume=resume)
+    if store is not None:
+        store.restore(state)
+    for epoch in range(len(state.entries) + 1, settings.epochs + 1):
+        state.entries.append(_advance(job, state, epoch))
+        if store is not None:
+            store.keep(state)
+        if progress is not None:
+            progress({**state.entries[-1], "epochs": settings.epochs})
+    last, found = _read(job, state, bound)
+    architecture = found[0].architecture
+    if store is not None:
+        store.finish(last, architecture)
+    return SearchResult(
+        architecture=architecture,
+        backbone=job.backbone,
+        budget=budget,
+        cost=bound.table.of(architecture),
+        shared_cost=bound.shared,
+        journal=(*state.entries, last),
+        header=header,
+        inherited=inherit(state.members, architecture),
+    )
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What stays the same during a search."""
+
+    backbone: Backbone
+    data: TaskData
+    settings: SearchSettings
+    seed: int
+    device: torch.device
+
+    @property
+    def tasks(self) -> dict[str, Task]:
+        return {task.name: task for task in sorted(self.data.tasks, key=lambda task: task.name)}
+
+
+def _bound(job: _Job, budget: Budget) -> Bound:
+    """The budget with the prices of this backbone; refuses one that nothing can keep."""
+    if budget.use is not None:
+        raise BudgetError(
+            rule="A bound on use is for partitions; branching bounds params, macs or latency_ms.",
+            found=f"use={budget.use:g}",
+            fix="Give params=1.5, for example.",
+        )
+    table = CostTable.measure(job.backbone, job.data.tasks)
+    if budget.latency_ms is not None:
+        table = table.with_latency(job.backbone, job.data.tasks, device=job.device)
+    shared = table.of(Architecture.shared(job.tasks, job.backbone.num_stages))
+    budget.check(shared)
+    return Bound(budget, table, shared)
+
+
+def _advance(job: _Job, state: State, epoch: int) -> dict[str, Any]:
+    """One pass over the training split; gives the epoch's journal entry."""
+    settings = job.settings
+    sums: dict[str, float] = {}
+    counts: dict[str, int] = {}
+    active: list[float] = []
+    steps = 0
+    for moment, batch in _moments(job, epoch):
+        steps += 1
+        for member, adams in zip(state.members, state.optimisers, strict=True):
+            losses = _step(member, adams, batch, moment, job.tasks)
+            active.append(member.active)
+            for name, loss in losses.items():
+                sums[name] = sums.get(name, 0.0) + loss
+                counts[name] = counts.get(name, 0) + 1
+    if steps == 0:
+        raise DataError(
+            rule="A search trains on at least one sample.",
+            found="an empty train split",
+            fix="Give data with training samples.",
+        )
+    share = (epoch - 1) / settings.epochs
+    return {
+        "epoch": epoch,
+        "phase": "warmup" if share < settings.warmup else "search",
+        "temperature": settings.temperature(share, epoch),
+        "losses": {name: sums[name] / counts[name] for name in sorted(sums)},
+        "active": sum(active) / len(active),
+        **_gates_entry(state),
+    }
+
+
+def _moments(job: _Job, epoch: int) -> Iterator[tuple[Moment, Batch]]:
+    """The steps of an epoch, each with its batch."""
+    settings, data = job.settings, job.data
+    train = data.train(batch_size=settings.batch_size, seed=job.seed, epoch=epoch)
+    samples, seen = max(1, data.sizes()["train"]), 0
+    held_out = itertools.chain.from_iterable(
+        data.val(batch_size=settings.batch_size) for _ in itertools.count()
+    )
+    for step, batch in enumerate(train, start=1):
+        share = (epoch - 1 + min(seen / samples, 1.0)) / settings.epochs
+        seen += len(batch.inputs)
+        search = share >= settings.warmup
+        match settings.update:
+            case "joint":
+                yield Moment(share, epoch, step, trains_gates=search), batch
+            case "alternate":
+                gates = search and step % 2 == 0
+                yield Moment(share, epoch, step, not gates, gates), batch
+            case "held-out":
+                yield Moment(share, epoch, step, trains_gates=False), batch
+                if search:
+                    yield Moment(share, epoch, step, trains_weights=False), next(held_out)
+
+
+def _step(
+    member: Member,
+    adams: tuple[torch.optim.Adam, torch.optim.Adam],
+    batch: Batch,
+    moment: Moment,
+    tasks: dict[str, Task],
+) -> dict[str, float]:
+    """One step of one member; gives each task's loss."""
+    for adam in adams:
+        # None, not zeros: so Adam leaves the nodes alone that this step did not run.
+        adam.zero_grad(set_to_none=True)
+    losses = member.losses(batch, moment, tasks)
+    numbers = check_finite(losses, moment)
+    objective = member.objective(losses, tasks)
+    if moment.trains_gates:
+        scale = sum(tasks[name].weight * abs(loss) for name, loss in numbers.items())
+        extra = member.regulariser(moment, scale)
+        objective = objective if extra is None else objective + extra
+    objective.backward()
+    weights, gates = adams
+    if moment.trains_weights:
+        weights.step()
+    if moment.trains_gates:
+        gates.step()
+    return numbers
+
+
+def _gates_entry(state: State) -> dict[str, Any]:
+    """What the gates say after an epoch, as JSON values rounded to four digits."""
+    with torch.no_grad():
+        sharing, expected, gates = [], [], []
+        for member in state.members:
+            logits = list(member.logits)
+            sharing.append(sharing_probability(logits).cpu())
+            expected.append(member.prices.expected(logits).cpu())
+            layers = [torch.softmax(layer, dim=-1).cpu() for layer in logits]
+            gates += [
+                [rounded(layer[i]) for layer in layers]
+                for i in range(member.supernet.initialisations)
+            ]
+        entropies = [entropy(list(member.logits)) for member in state.members]
+    stages = list(zip(*entropies, strict=True))
+    return {
+        "entropy": [round(sum(stage) / len(stage), 4) for stage in stages],
+        "sharing": rounded(torch.cat(sharing).mean(dim=0)),
+        "expected_cost": round(float(torch.cat(expected).mean()), 4),
+        "gates": gates,
+    }
+
+
+def rounded(values: Tensor) -> Any:
+    """Nested lists of the values, each to four digits."""
+    return [rounded(value) for value in values] if values.ndim else round(float(values), 4)
+
+
+def _read(job: _Job, state: State, bound: Bound) -> tuple[dict[str, Any], list[Candidate]]:
+    """The journal's last entry, and the candidates, best first."""
+    names = list(job.tasks)
+    if job.settings.read_off == "argmax":
+        found = [read_argmax(state.members[0], names, bound)]
+    else:
+        found = read_consensus(state.members, names, bound)
+    return read_off_entry(found, state.members, bound), found

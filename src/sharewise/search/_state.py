@@ -1,0 +1,82 @@
+"""What changes during a search: the supernets, their optimisers and random numbers, the entries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sharewise.backbones import Backbone
+from sharewise.networks import LoopedSupernet, StackedSupernet
+from sharewise.search._member import Member, Prices
+from sharewise.search._settings import SearchSettings
+from sharewise.tasks import Task
+from sharewise.training import adam_tensors, load_adam, part
+
+
+class State:
+    """The members of a search with their optimisers, and the journal's entries so far."""
+
+    def __init__(self, members: Sequence[Member]) -> None:
+        self.members = list(members)
+        self.optimisers = [member.optimisers() for member in members]
+        self.entries: list[dict[str, Any]] = []
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that a resumed search needs, by name."""
+        tensors: dict[str, Tensor] = {}
+        for number, (member, adams) in enumerate(zip(self.members, self.optimisers, strict=True)):
+            own = {f"member.{name}": value for name, value in member.state_dict().items()}
+            for name, adam in zip(("weights", "gates"), adams, strict=True):
+                own |= adam_tensors(adam, f"adam.{name}.")
+            own["generator"] = member.generator.get_state()
+            tensors |= {f"{number}.{name}": value for name, value in own.items()}
+        return tensors
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Put back what `tensors` gave."""
+        for number, (member, adams) in enumerate(zip(self.members, self.optimisers, strict=True)):
+            own = part(dict(tensors), f"{number}.")
+            member.load_state_dict(part(own, "member."))
+            for name, adam in zip(("weights", "gates"), adams, strict=True):
+                load_adam(adam, part(own, f"adam.{name}."))
+            member.generator.set_state(own["generator"])
+
+
+def make_state(
+    backbone: Backbone,
+    tasks: Sequence[Task],
+    *,
+    settings: SearchSettings,
+    seed: int,
+    device: torch.device,
+    prices: Prices,
+) -> State:
+    """Fresh members: one with all initialisations stacked, or one for each initialisation."""
+    nodes = settings.nodes_at(backbone.num_stages, len(tasks))
+    # Distinct for every (seed, initialisation), and the same in every process.
+    seeds = [seed * 1_000_003 + i for i in range(settings.initialisations)]
+    stacked = settings.stacked
+    if stacked is None:
+        # Convolutions stacked over copies become grouped ones, slower on a CPU than one by one.
+        stacked = len(backbone.input_shape) == 1
+    if stacked:
+        supernets = [StackedSupernet(backbone, tasks, nodes, seeds=seeds)]
+        numbers = [seeds[0]]
+    else:
+        supernets = [LoopedSupernet(backbone, tasks, nodes, seed=each) for each in seeds]
+        numbers = seeds
+    return State(
+        [
+            Member(
+                supernet,
+                nodes,
+                settings=settings,
+                prices=prices,
+                generator=torch.Generator().manual_seed(number),
+            ).to(device)
+            for supernet, number in zip(supernets, numbers, strict=True)
+        ]
+    )
