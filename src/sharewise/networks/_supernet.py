@@ -7,7 +7,7 @@ x_j = sum_i d_ij y_i, the gated sum of the outputs of layer l.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -54,7 +54,8 @@ class LoopedSupernet(nn.Module):
         super().__init__()
         self.tasks = tuple(sorted(task.name for task in tasks))
         stages, heads = supernet_modules(backbone, tasks, nodes, seed=seed)
-        self.stages = nn.ModuleList(nn.ModuleList(copies) for copies in stages)
+        self._nodes = [nn.ModuleList(copies) for copies in stages]
+        self.stages = nn.ModuleList(self._nodes)
         self.heads = nn.ModuleDict(heads)
 
     def forward(
@@ -65,7 +66,7 @@ class LoopedSupernet(nn.Module):
         rows = [self.tasks.index(name) for name in names]
         running = [mask[0].nonzero().flatten().tolist() for mask in reachable(gates, rows)]
         features = dict.fromkeys(running[0], inputs)
-        for stage, (copies, nodes) in enumerate(zip(self.stages, running, strict=True)):
+        for stage, (copies, nodes) in enumerate(zip(self._nodes, running, strict=True)):
             outputs = [copies[node](features[node]) for node in nodes]
             children = running[stage + 1] if stage + 1 < len(running) else rows
             mixed = _mix(outputs, gates[stage][0][children][:, nodes])
@@ -77,9 +78,7 @@ class LoopedSupernet(nn.Module):
 
     def node_weights(self, initialisation: int, *, stage: int, node: int) -> dict[str, Tensor]:
         """As `Supernet`."""
-        copies = self.stages[stage]
-        assert isinstance(copies, nn.ModuleList)
-        return dict(copies[node].named_parameters())
+        return dict(self._nodes[stage][node].named_parameters())
 
     def head_weights(self, initialisation: int, *, task: str) -> dict[str, Tensor]:
         """As `Supernet`."""
@@ -122,6 +121,36 @@ def _mix(outputs: list[Tensor], weights: Tensor) -> Sequence[Tensor]:
         chosen = weights.argmax(dim=1)
         if torch.equal(weights, torch.nn.functional.one_hot(chosen, weights.shape[1]).to(weights)):
             return [outputs[node] for node in chosen.tolist()]
-    stacked = torch.stack(outputs)  # [nodes, batch, ...]
-    mixed = weights @ stacked.flatten(1)  # [children, batch * ...]
-    return mixed.unflatten(1, stacked.shape[1:]).unbind(0)
+    mixed: tuple[Tensor, ...] = _Mixture.apply(weights, *outputs)
+    return mixed
+
+
+class _Mixture(torch.autograd.Function):
+    """Gated sums that keep nothing but the outputs, which the stages keep anyway.
+
+    As a matrix product the outputs would first be stacked into one tensor, a second copy of every
+    feature map that lives until the backward pass.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, weights: Tensor, *outputs: Tensor) -> tuple[Tensor, ...]:
+        """From [children, nodes] and [batch, ...] of each node to [batch, ...] of each child."""
+        ctx.save_for_backward(weights, *outputs)
+        return tuple(_weighted_sum(outputs, row) for row in weights)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, ...]:
+        """Of the weights <gradient of a child, output of a node>; of an output its gated sum."""
+        weights, *outputs = ctx.saved_tensors
+        products = [
+            torch.stack([torch.dot(gradient.flatten(), output.flatten()) for output in outputs])
+            for gradient in gradients
+        ]
+        return torch.stack(products), *(_weighted_sum(gradients, row) for row in weights.T)
+
+
+def _weighted_sum(values: Sequence[Tensor], weights: Tensor) -> Tensor:
+    total = values[0] * weights[0]
+    for value, weight in zip(values[1:], weights[1:], strict=True):
+        total.addcmul_(value, weight)
+    return total

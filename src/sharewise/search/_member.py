@@ -123,8 +123,8 @@ class Member(nn.Module):
         """The balance and cost terms; `scale` is the training loss of one initialisation."""
         settings = self.settings
         terms: list[Tensor] = []
-        if settings.balance and moment.share < settings.harden:
-            terms.append(settings.balance * _imbalance(self.logits))
+        if settings.balance and moment.share < settings.explore:
+            terms.append(settings.balance * _imbalance(list(self.logits)))
         if settings.cost_weight and moment.share >= settings.cost_start:
             terms.append(settings.cost_weight * self.prices.expected(list(self.logits)).sum())
         return scale * torch.stack(terms).sum() if terms else None
@@ -136,14 +136,14 @@ class Member(nn.Module):
             return self._one_path()
         share = (moment.share - settings.warmup) / max(1 - settings.warmup, 1e-9)
         temperature = settings.temperature(share, moment.epoch)
-        hardened = moment.share >= settings.harden
+        exploring = moment.share < settings.explore
         return [
             relaxed_gates(
                 logits,
                 temperature=temperature,
-                noise=None if hardened else self._noise(logits),
-                running=None if hardened else self._running(logits),
-                hard=hardened or settings.gates == "straight-through",
+                noise=self._noise(logits),
+                running=self._running(logits) if exploring else None,
+                hard=settings.gates == "straight-through",
             )
             for logits in self.logits
         ]

@@ -41,13 +41,12 @@ class SearchSettings:
         temperature: the schedule.
         warmup: share of the steps in which only weights are trained. Each step of it runs one
             random node per stage for all tasks, which keeps the scale of a plain network.
-        running: share of each stage's nodes that a search step runs, drawn anew at each step while
-            the gates are soft (ours; 1 runs all). The gates of the others are 0 in that step.
-        harden: from this share of the steps on, gates are straight-through without noise, and only
-            nodes on the chosen paths are run. 1: never.
-        balance: factor of a term that keeps all nodes of a stage in use by rewarding the entropy
-            of their mean probability, in units of the training loss, until `harden` (ours; without
-            it, all tasks tend to collapse onto the node that happens to learn first).
+        explore: share of the steps up to which `running` and `balance` hold.
+        running: share of each stage's nodes that a step runs while exploring, drawn anew at each
+            step (ours; 1 runs all). The gates of the others are 0 in that step.
+        balance: factor of a term that keeps all nodes of a stage in use while exploring: it rewards
+            the entropy of their mean probability, in units of the training loss (ours; without it,
+            all tasks tend to collapse onto the node that happens to learn first).
         cost_weight: factor of the expected cost (P_use, relative to fully shared, parameters or
             what the budget bounds), in units of the training loss.
         cost_start: share of the steps after which the cost counts.
@@ -71,8 +70,8 @@ class SearchSettings:
     noise: float = 0.0
     temperature: Temperature = _FALLING
     warmup: float = 0.1
+    explore: float = 0.7
     running: float = 0.5
-    harden: float = 0.7
     balance: float = 1.0
     cost_weight: float = 0.0
     cost_start: float = 0.4
@@ -89,7 +88,7 @@ class SearchSettings:
             _check(name, math.isfinite(getattr(self, name)) and getattr(self, name) > 0, self)
         for name in ("noise", "balance", "cost_weight"):
             _check(name, math.isfinite(getattr(self, name)) and getattr(self, name) >= 0, self)
-        for name in ("warmup", "running", "harden", "cost_start"):
+        for name in ("warmup", "running", "explore", "cost_start"):
             _check(name, 0 <= getattr(self, name) <= 1, self)
         for name, words in _WORDS.items():
             _check(name, getattr(self, name) in words, self)
@@ -106,7 +105,6 @@ class SearchSettings:
             "noise": 1.0,
             "temperature": PerEpoch(10.0),
             "running": 1.0,
-            "harden": 1.0,
             "balance": 0.0,
             "initialisations": 1,
             "read_off": "argmax",

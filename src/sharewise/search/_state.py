@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sharewise.backbones import Backbone
-from sharewise.networks import LoopedSupernet, StackedSupernet
+from sharewise.networks import LoopedSupernet, StackedSupernet, Supernet
 from sharewise.search._member import Member, Prices
 from sharewise.search._settings import SearchSettings
 from sharewise.tasks import Task
@@ -63,11 +63,9 @@ def make_state(
         # Convolutions stacked over copies become grouped ones, slower on a CPU than one by one.
         stacked = len(backbone.input_shape) == 1
     if stacked:
-        supernets = [StackedSupernet(backbone, tasks, nodes, seeds=seeds)]
-        numbers = [seeds[0]]
+        supernets: list[Supernet] = [StackedSupernet(backbone, tasks, nodes, seeds=seeds)]
     else:
         supernets = [LoopedSupernet(backbone, tasks, nodes, seed=each) for each in seeds]
-        numbers = seeds
     return State(
         [
             Member(
@@ -77,6 +75,6 @@ def make_state(
                 prices=prices,
                 generator=torch.Generator().manual_seed(number),
             ).to(device)
-            for supernet, number in zip(supernets, numbers, strict=True)
+            for supernet, number in zip(supernets, seeds, strict=False)
         ]
     )
