@@ -1,0 +1,236 @@
+"""Train a found architecture and its baselines alike, and compare them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sharewise.architecture import Architecture
+from sharewise.backbones import Backbone
+from sharewise.baselines._comparison import Comparison, Row, gains, mean_scores
+from sharewise.baselines._job import Epoch, Job, Result, Terms, finished, open_folder
+from sharewise.baselines._random import draw_trees
+from sharewise.baselines._settings import CompareSettings
+from sharewise.baselines._workers import perform_all
+from sharewise.costs import CostTable, measure_latency
+from sharewise.data import TaskData
+from sharewise.errors import InputError
+from sharewise.evaluation import Budget, Cost
+from sharewise.networks import build
+from sharewise.runs import Run, write_json
+from sharewise.scores import Scores
+from sharewise.spaces import Branching
+from sharewise.training import pick_device
+
+DEFAULTS = CompareSettings()
+Progress = Callable[[dict[str, Any]], None]
+Plan = dict[str, dict[int, tuple[Architecture, ...]]]
+"""{row: {seed: architectures}}."""
+Results = dict[tuple[Architecture, int], Result]
+
+
+def compare(  # noqa: PLR0913 - the public face: each of the eight is one decision of the caller's
+    architecture: Architecture,
+    backbone: Backbone,
+    data: TaskData,
+    *,
+    budget: Budget,
+    settings: CompareSettings = DEFAULTS,
+    run: str | Path | None = None,
+    device: str | torch.device = "auto",
+    progress: Progress | None = None,
+) -> Comparison:
+    """Compare an architecture with sharing all, sharing nothing, and random trees in the budget.
+
+    Every network is trained from scratch with the same settings and seeds; a branch that occurs in
+    several networks starts from the same weights in each. The validation split selects the epoch,
+    and the test split is evaluated once, at the end of a training. Equal architectures are trained
+    once, whatever rows they belong to. Latency is measured at the end, one network after another,
+    once no worker runs any more.
+
+    With a run, each training has a folder run/comparison/<architecture digest>-seed<k>/ with
+    scores.json (validation) and test.json, and a comparison that was killed goes on from there to
+    the same scores. run/comparison.json is written at the end. Jobs compute with one torch thread
+    each, so the scores are the same for every number of workers (on one machine's CPU).
+
+    Args:
+        architecture: The one found, of exactly the data's tasks.
+        backbone: Bound to the data's input shape here.
+        data: Samples for all splits.
+        budget: For the random trees; the found architecture is taken as it is.
+        settings: See `CompareSettings`.
+        run: The folder of the search (or any other); None keeps nothing.
+        device: See `pick_device`.
+        progress: Called after each epoch and each training with {"done": trainings that are
+            complete, "jobs": int, "job": its rows, "seed": int, "epoch": int, "epochs": int}.
+
+    Raises:
+        InputError: The architecture does not fit the backbone or the data, two tasks have a metric
+            of one name and opposite directions, or, with workers, something does not pickle.
+        BudgetError: Not even the fully shared network is within the budget.
+        TrainingError: A loss is NaN or infinite; trainings that are finished are kept.
+        RunError: A folder holds a training of other settings, the disk refuses, or a worker died.
+    """
+    place = pick_device(device)
+    terms = Terms(backbone.at(data.input_shape), data, settings.train, str(place))
+    directions = _directions(data)
+    table = CostTable.measure(terms.backbone, data.tasks)
+    table.of(architecture)  # refuses one that does not fit before anything is trained
+    folder = None if run is None else Path(run) / "comparison"
+
+    def judge() -> CostTable:
+        if budget.latency_ms is None:
+            return table
+        return table.with_latency(terms.backbone, data.tasks, device=place)
+
+    plan = _plan(architecture, settings, budget=budget, table=judge, folder=folder)
+    jobs = _jobs(plan, table, folder)
+    for job in jobs:
+        open_folder(job, terms, table)
+    results = _run_jobs(jobs, terms, workers=settings.workers, progress=progress)
+    rows = _rows(plan, results, _costs(plan, terms, table), directions)
+    comparison = Comparison(rows, settings.seeds, budget, settings.train, directions)
+    if run is not None:
+        write_json(Run(Path(run)).comparison, comparison.to_dict())
+    return comparison
+
+
+def _directions(data: TaskData) -> dict[str, bool]:
+    """{metric: lower_is_better} over all tasks."""
+    directions: dict[str, bool] = {}
+    for task in data.tasks:
+        for metric in task.metrics:
+            if directions.setdefault(metric.name, metric.lower_is_better) != metric.lower_is_better:
+                raise InputError(
+                    rule="A metric of one name has one direction in all tasks.",
+                    found=f"{metric.name!r} of task {task.name!r}, where lower is better for some "
+                    "tasks and higher for others",
+                    fix="Rename it in one of the tasks.",
+                )
+    return directions
+
+
+def _plan(
+    architecture: Architecture,
+    settings: CompareSettings,
+    *,
+    budget: Budget,
+    table: Callable[[], CostTable],
+    folder: Path | None,
+) -> Plan:
+    tasks, stages = architecture.tasks, architecture.num_stages
+    rows = {
+        "found": architecture,
+        "shared": Architecture.shared(tasks, stages),
+        "independent": Architecture.independent(tasks, stages),
+    }
+    plan: Plan = {name: {seed: (each,) for seed in settings.seeds} for name, each in rows.items()}
+    if settings.random_trees:
+        plan["random"] = draw_trees(
+            Branching(tasks, stages),
+            budget,
+            table=table,
+            wanted={seed: settings.random_trees for seed in settings.seeds},
+            path=None if folder is None else folder / "random.json",
+        )
+    return plan
+
+
+def _jobs(plan: Plan, table: CostTable, folder: Path | None) -> list[Job]:
+    """A job for each architecture and seed, those that take longest first.
+
+    So no worker begins on the largest network when the others are about to end.
+    """
+    rows: dict[tuple[Architecture, int], dict[str, None]] = {}
+    for row, by_seed in plan.items():
+        for seed, trees in by_seed.items():
+            for tree in trees:
+                rows.setdefault((tree, seed), {})[row] = None
+    jobs = [
+        Job(
+            name=" + ".join(names),
+            architecture=tree,
+            seed=seed,
+            folder=None if folder is None else folder / f"{tree.digest}-seed{seed}",
+        )
+        for (tree, seed), names in rows.items()
+    ]
+    return sorted(jobs, key=lambda job: -table.of(job.architecture).macs)
+
+
+def _run_jobs(
+    jobs: Sequence[Job], terms: Terms, *, workers: int, progress: Progress | None
+) -> Results:
+    """The results of all jobs; those that are complete on disk are read."""
+    results: Results = {}
+
+    def tell(job: Job, epoch: int) -> None:
+        if progress is not None:
+            event = {"done": len(results), "jobs": len(jobs), "job": job.name, "seed": job.seed}
+            progress(event | {"epoch": epoch, "epochs": terms.train.epochs})
+
+    def keep(job: Job, result: Result) -> None:
+        results[job.key] = result
+        tell(job, terms.train.epochs)
+
+    def notice(job: Job, epoch: Epoch) -> None:
+        tell(job, epoch["epoch"])
+
+    for job in jobs:
+        if (result := finished(job)) is not None:
+            keep(job, result)
+    rest = [job for job in jobs if job.key not in results]
+    # closing: whatever is raised here, an interruption included, ends the workers first.
+    with closing(perform_all(rest, terms, workers=workers, notice=notice)) as ended:
+        for job, result in ended:
+            keep(job, result)
+    return results
+
+
+def _costs(plan: Plan, terms: Terms, table: CostTable) -> dict[Architecture, Cost]:
+    """What every architecture costs, with the latency of one sample on an idle machine."""
+    costs: dict[Architecture, Cost] = {}
+    for tree in (tree for row in plan.values() for trees in row.values() for tree in trees):
+        if tree not in costs:
+            network = build(tree, terms.backbone, terms.data.tasks)
+            shape = terms.backbone.input_shape
+            latency_ms = measure_latency(network, shape, device=terms.device)
+            costs[tree] = dataclasses.replace(table.of(tree), latency_ms=latency_ms)
+    return costs
+
+
+def _rows(
+    plan: Plan,
+    results: Results,
+    costs: dict[Architecture, Cost],
+    lower_is_better: dict[str, bool],
+) -> tuple[Row, ...]:
+    def scores(row: str, split: str) -> dict[int, Scores]:
+        return {
+            seed: mean_scores([getattr(results[tree, seed], split) for tree in trees])
+            for seed, trees in plan[row].items()
+        }
+
+    test = {row: scores(row, "test") for row in plan}
+    rows = []
+    for row, by_seed in plan.items():
+        # Seed after seed for random trees; the other rows have one architecture for all seeds.
+        drawn = tuple(tree for trees in by_seed.values() for tree in trees)
+        trees = drawn if row == "random" else drawn[:1]
+        rows.append(
+            Row(
+                name=row,
+                architectures=trees,
+                costs=tuple(costs[tree] for tree in trees),
+                val=scores(row, "val"),
+                test=test[row],
+                gain=gains(test[row], test["shared"], lower_is_better),
+                gain_independent=gains(test[row], test["independent"], lower_is_better),
+            )
+        )
+    return tuple(rows)

@@ -1,0 +1,81 @@
+"""The choices of a comparison."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from sharewise.errors import InputError
+from sharewise.training import TrainSettings
+
+
+@dataclasses.dataclass(frozen=True)
+class CompareSettings:
+    """How networks are compared: every one is trained with the same settings and seeds.
+
+    Attributes:
+        seeds: One training of every network for each; a seed decides initial weights, the order
+            of batches, and which random trees are drawn.
+        random_trees: Random trees for each seed; 0 leaves the row "random" out. A seed's scores
+            are the means over its trees.
+        train: The settings of every training.
+        workers: Processes that train at the same time; 1 trains in this one. It changes no score.
+
+    Raises:
+        InputError: A value outside these bounds, or a seed given twice.
+    """
+
+    seeds: tuple[int, ...] = (0, 1, 2)
+    random_trees: int = 1
+    train: TrainSettings = dataclasses.field(default_factory=TrainSettings)
+    workers: int = 1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "seeds", _read_seeds(self.seeds))
+        _check_count("random_trees", self.random_trees, least=0)
+        _check_count("workers", self.workers, least=1)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings as JSON values, in the order of the fields."""
+        return dataclasses.asdict(self) | {"seeds": list(self.seeds)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> CompareSettings:
+        """The settings that `to_dict` wrote.
+
+        Raises:
+            InputError: A word that is not a setting, or a value outside its bounds.
+        """
+        words = [field.name for field in dataclasses.fields(cls)]
+        unknown = sorted(set(values) - set(words))
+        if unknown:
+            raise InputError(
+                rule="Compare settings hold only words that compare() knows.",
+                found=", ".join(map(repr, unknown)),
+                fix=f"Use {', '.join(words)}.",
+            )
+        given = dict(values)
+        if "train" in given:
+            given["train"] = TrainSettings.from_dict(given["train"])
+        return cls(**given)
+
+
+def _read_seeds(seeds: object) -> tuple[int, ...]:
+    found = tuple(seeds) if isinstance(seeds, tuple | list | range) else ()
+    if not found or any(type(seed) is not int for seed in found) or len(set(found)) < len(found):
+        raise InputError(
+            rule="seeds are different whole numbers, at least one.",
+            found=f"seeds={seeds!r}",
+            fix="Give seeds=(0, 1, 2), for example.",
+        )
+    return found
+
+
+def _check_count(name: str, value: object, *, least: int) -> None:
+    if type(value) is not int or value < least:
+        raise InputError(
+            rule=f"{name} is a whole number of at least {least}.",
+            found=f"{name}={value!r}",
+            fix=f"Give {name}={max(least, 1)}, for example.",
+        )

@@ -1,0 +1,208 @@
+"""What the files of a run folder say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from sharewise.architecture import Architecture
+from sharewise.errors import FormatError
+from sharewise.evaluation import Budget, Cost
+from sharewise.report._words import stage_titles
+from sharewise.runs import Journal, Run, read_json
+
+_T = TypeVar("_T")
+_RESIDUAL = 1e-6  # of the largest cost: whole numbers that fit a sum fit it exactly
+
+
+@dataclass(frozen=True)
+class Row:
+    """One network of the comparison, over all seeds.
+
+    Attributes:
+        architectures: One, or one for each seed.
+        costs: Likewise.
+        test: {seed: {task: {metric: value}}}.
+        gain: {seed: percent} over the row "shared" of the same seed.
+        gains: (mean, spread) of it, in percent.
+        gains_independent: (mean, spread) of the gain over independent networks, in percent.
+    """
+
+    name: str
+    architectures: tuple[Architecture, ...]
+    costs: tuple[Cost, ...]
+    latency_ms: float | None
+    test: Mapping[str, Mapping[str, Mapping[str, float]]]
+    gain: Mapping[str, float]
+    gains: tuple[float | None, float | None]
+    gains_independent: tuple[float | None, float | None]
+
+    @property
+    def params(self) -> float:
+        """Parameters, mean over the architectures."""
+        return sum(cost.params for cost in self.costs) / len(self.costs)
+
+    @property
+    def macs(self) -> float:
+        """Multiply-adds per sample, mean over the architectures."""
+        return sum(cost.macs for cost in self.costs) / len(self.costs)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that a run folder holds; None or empty where a file is missing.
+
+    Attributes:
+        epochs: The journal's lines, one an epoch.
+        read_off: The journal's last line: consensus and candidates.
+        rows: The networks of the comparison, by name.
+        comparison: The rest of comparison.json.
+        scores: {"split", "scores": {task: {metric: value}}} of the trained network.
+    """
+
+    folder: str
+    settings: Mapping[str, Any]
+    architecture: Architecture | None
+    epochs: tuple[Mapping[str, Any], ...] | None
+    read_off: Mapping[str, Any]
+    rows: Mapping[str, Row]
+    comparison: Mapping[str, Any]
+    scores: Mapping[str, Any]
+
+    @cached_property
+    def tasks(self) -> tuple[str, ...]:
+        """The names of the tasks, sorted: the order of the journal's matrices."""
+        return tuple(sorted(self.settings.get("tasks") or self._any_tasks()))
+
+    @cached_property
+    def num_stages(self) -> int:
+        """How many stages the backbone has; 0 where no file tells."""
+        if self.architecture:
+            return self.architecture.num_stages
+        return len(self.epochs[-1].get("sharing", ())) if self.epochs else 0
+
+    @cached_property
+    def stage_names(self) -> tuple[str, ...]:
+        """The backbone's names of its stages where the settings hold them."""
+        names = self.settings.get("stages") or ()
+        return stage_titles(names if len(names) == self.num_stages else None, self.num_stages)
+
+    @cached_property
+    def budget(self) -> Budget | None:
+        """What the search was allowed."""
+        bounds = self.settings.get("budget")
+        return Budget.from_dict(bounds) if bounds else None
+
+    @cached_property
+    def seeds(self) -> tuple[str, ...]:
+        """The seeds of the comparison."""
+        return tuple(dict.fromkeys(seed for row in self.rows.values() for seed in row.test))
+
+    def cost_of(self, name: str) -> tuple[float, float] | None:
+        """(parameters, multiply-adds) of "found", "shared" or "independent", heads included."""
+        if name in self.rows:
+            return self.rows[name].params, self.rows[name].macs
+        shapes = {
+            "found": self.architecture.num_branches if self.architecture else (),
+            "shared": (1,) * self.num_stages,
+            "independent": (len(self.tasks),) * self.num_stages,
+        }
+        known = {shape: (params, macs) for shape, params, macs in self._known_costs()}
+        return known.get(shapes[name])
+
+    @cached_property
+    def stage_params(self) -> tuple[float, ...] | None:
+        """Parameters of one copy of each stage: from the settings, or from whole networks.
+
+        A network has sum_l branches_l * params_l + heads parameters, and the folder holds the
+        parameters of several networks: enough different ones tell every params_l.
+        """
+        written = self.settings.get("stage_params") or ()
+        if written and len(written) == self.num_stages:
+            return tuple(map(float, written))
+        known = self._known_costs()
+        if not known:
+            return None
+        left = np.array([[*shape, 1] for shape, _, _ in known], dtype=np.float64)
+        right = np.array([params for _, params, _ in known], dtype=np.float64)
+        found, _, rank, _ = np.linalg.lstsq(left, right, rcond=None)
+        misfit = np.abs(left @ found - right).max()
+        if rank < left.shape[1] or misfit > _RESIDUAL * right.max() or found.min() < -0.5:
+            return None
+        return tuple(max(0.0, float(value)) for value in found[:-1])
+
+    def _known_costs(self) -> list[tuple[tuple[int, ...], float, float]]:
+        """(branches per stage, parameters, multiply-adds) of the networks the folder tells of.
+
+        These are equal for networks with the same numbers of branches: copies cost the same.
+        """
+        known = [
+            (architecture.num_branches, float(cost.params), float(cost.macs))
+            for row in self.rows.values()
+            for architecture, cost in zip(row.architectures, row.costs, strict=False)
+        ]
+        known += [
+            (tuple(each["num_branches"]), float(each["params"]), float(each["macs"]))
+            for each in self.read_off.get("candidates", ())
+        ]
+        return [entry for entry in known if len(entry[0]) == self.num_stages]
+
+    def _any_tasks(self) -> Iterable[str]:
+        return self.architecture.tasks if self.architecture else ()
+
+
+def read_facts(run: Run) -> Facts:
+    """Read all files of a run folder that are there.
+
+    Raises:
+        FormatError: A file that is there cannot be read; a report never skips one in silence.
+    """
+    journal = Journal.read(run.journal) if run.journal.is_file() else None
+    entries = journal.entries if journal else []
+    comparison = _read(run.comparison, _comparison) or {}
+    return Facts(
+        folder=run.folder.resolve().name,
+        settings=run.settings,
+        architecture=_read(run.architecture, Architecture.from_dict),
+        epochs=tuple(entry for entry in entries if "epoch" in entry) if journal else None,
+        read_off=next((entry["read_off"] for entry in entries if "read_off" in entry), {}),
+        rows=comparison.get("rows", {}),
+        comparison=comparison,
+        scores=_read(run.scores, dict) or {},
+    )
+
+
+def _read(path: Path, convert: Callable[[Any], _T]) -> _T | None:
+    """The value of a JSON file, or None where there is none."""
+    if not path.is_file():
+        return None
+    try:
+        return convert(read_json(path))
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise FormatError(
+            rule=f"{path.name} has the form that this version of sharewise writes.",
+            found=f"{type(error).__name__}: {error} in {path}",
+            fix="Write it again, or remove it to leave it out of the report.",
+        ) from error
+
+
+def _comparison(value: Any) -> dict[str, Any]:
+    return dict(value) | {"rows": {row.name: row for row in map(_row, value["rows"])}}
+
+
+def _row(row: Mapping[str, Any]) -> Row:
+    return Row(
+        name=str(row["name"]),
+        architectures=tuple(Architecture.from_dict(a) for a in row["architectures"]),
+        costs=tuple(Cost.from_dict(cost) for cost in row["costs"]),
+        latency_ms=row.get("latency_ms"),
+        test=row["test"],
+        gain={seed: float(value) for seed, value in row["gain"].items() if value is not None},
+        gains=(row["gain_mean"], row["gain_spread"]),
+        gains_independent=(row["gain_independent_mean"], row["gain_independent_spread"]),
+    )

@@ -1,0 +1,119 @@
+"""What was run, and how to load what came out."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterator, Mapping
+from html import escape
+from typing import Any
+
+from sharewise.report._answer import budget_words
+from sharewise.report._page import definitions
+from sharewise.report._read import Facts
+
+_SHOWN_ELSEWHERE = {
+    "format",
+    "method",
+    "data",
+    "backbone",
+    "tasks",
+    "budget",
+    "search",
+    "seed",
+    "stages",
+}
+_CALLS = {
+    "sw.data": ("glyphs", "planted"),
+    "sw.backbones": ("mlp", "resnet18", "resnet26", "resnet34", "vgg16_bn"),
+}
+_WIDTH = 80
+_DEFAULT = ("nonlinearity", "tanh")
+
+
+def settings_list(facts: Facts) -> str:
+    """Settings, seeds and fingerprints."""
+    return definitions(_entries(facts))
+
+
+def load_words(facts: Facts) -> str:
+    """Python that builds the network and loads its weights."""
+    return f"<pre><code>{escape(snippet(facts))}</code></pre>"
+
+
+def snippet(facts: Facts) -> str:
+    """Python that builds the found network again; it runs in the folder of the run."""
+    backbone = dict(facts.settings.get("backbone") or {})
+    data = (facts.settings.get("data") or {}).get("settings") or {}
+    made = _call("sw.data", data) or "...  # your TaskData: the tasks and their samples"
+    stages = (
+        _call("sw.backbones", backbone) or "...  # your Backbone: the stages that were searched"
+    )
+    return (
+        "from pathlib import Path\n\n"
+        "import safetensors.torch\n"
+        "import sharewise as sw\n\n"
+        'architecture = sw.Architecture.from_json(Path("architecture.json").read_text())\n'
+        f"data = {made}\n"
+        f"backbone = {stages}\n"
+        "network = sw.build(architecture, backbone, data.tasks)  # a plain nn.Module\n"
+        'safetensors.torch.load_model(network, "network.safetensors")\n\n'
+        "outputs = network.eval()(inputs)  # inputs [batch, ...] -> {task: output}\n"
+    )
+
+
+def _call(room: str, settings: Mapping[str, Any]) -> str:
+    """The call that the settings stand for, or nothing where they do not name one."""
+    # The one setting that stands for a function is left out where it is the default.
+    given = {word: value for word, value in settings.items() if (word, value) != _DEFAULT}
+    name = given.pop("name", None)
+    if name not in _CALLS[room] or "nonlinearity" in given:
+        return ""
+    words = [f"{word}={_literal(value)}" for word, value in given.items()]
+    line = f"{room}.{name}({', '.join(words)})"
+    return (
+        line if len(line) <= _WIDTH else "\n    ".join([f"{room}.{name}(", *_lines(words)]) + "\n)"
+    )
+
+
+def _lines(words: list[str]) -> list[str]:
+    """The words of a long call, as many in a line as fit."""
+    return textwrap.wrap(", ".join(words) + ",", _WIDTH, break_long_words=False)
+
+
+def _literal(value: Any) -> str:
+    return json.dumps(value) if isinstance(value, str) else repr(value)
+
+
+def _entries(facts: Facts) -> Iterator[tuple[str, str]]:
+    settings = facts.settings
+    data = settings.get("data") or {}
+    yield "method", escape(str(settings.get("method", "not known")))
+    yield "data", _pairs({"name": data.get("name"), **(data.get("settings") or {})})
+    yield "data fingerprint", f"<code>{escape(str(data.get('fingerprint', 'not known')))}</code>"
+    yield "backbone", _pairs(settings.get("backbone") or {})
+    yield "tasks", escape(", ".join(facts.tasks) or "not known")
+    if facts.budget:
+        yield "budget", escape(budget_words(facts.budget))
+    yield "search", _pairs(settings.get("search") or {})
+    yield "search seed", escape(str(settings.get("seed", "not known")))
+    if facts.rows:
+        yield "comparison seeds", escape(", ".join(facts.seeds))
+        yield "comparison training", _pairs(facts.comparison.get("train") or {})
+    if facts.architecture:
+        yield "architecture", f"<code>{facts.architecture.digest}</code>"
+    for name, value in settings.items():
+        if name not in _SHOWN_ELSEWHERE:
+            yield name, _pairs(value) if isinstance(value, dict) else escape(_value(value))
+
+
+def _pairs(values: Mapping[str, Any]) -> str:
+    spans = (
+        f"<span><i>{escape(name)}</i> {escape(_value(value))}</span>"
+        for name, value in values.items()
+    )
+    return " ".join(spans) or "not known"
+
+
+def _value(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,12 @@
+"""Questions about labels that a worker process can import."""
+
+from __future__ import annotations
+
+import os
+
+from torch import Tensor
+
+
+def present_or_die(target: Tensor) -> Tensor:
+    """Ends the process as a machine does that runs out of memory: without a word."""
+    os._exit(3)
