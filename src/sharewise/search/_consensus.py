@@ -16,11 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sharewise.architecture import Architecture
+from sharewise.spaces import Branching
 
 Matrix = NDArray[np.float64]
 Blocks = tuple[tuple[int, ...], ...]  # a partition of the tasks, as indices
 
 _MOST_SHAPES = 20_000  # numbers of branches per stage that are tried
+_IDLE_MOVES = 200  # random moves without a better tree after which the climb ends
 
 
 @dataclass(frozen=True)
@@ -53,48 +55,79 @@ def candidates(
         allows: whether a number of branches per stage is inside the budget.
     """
     linkage = _Linkage(shared)
-    found: dict[tuple[Blocks, ...], Candidate] = {}
-    for counts in _shapes(len(shared), len(tasks), allows):
-        levels = linkage.nested(counts)
-        if levels not in found:
-            score = sum(
-                log_evidence(stage, blocks, votes=votes)
-                for stage, blocks in zip(shared, levels, strict=True)
-            )
-            names = [[[tasks[i] for i in block] for block in blocks] for blocks in levels]
-            found[levels] = Candidate(Architecture.from_levels(names), float(score))
-    # Equal scores: the tree with fewer branches, then a fixed order.
-    return sorted(
-        found.values(),
-        key=lambda each: (
-            -round(each.score, 6),
-            sum(each.architecture.num_branches),
-            each.architecture.digest,
-        ),
-    )
+    trees = {linkage.nested(counts) for counts in _shapes(len(shared), len(tasks), allows)}
+    judge = _Judge(shared, tasks, votes)
+    found = sorted(map(judge.candidate, trees), key=_order)
+    best = _climb(found[0], Branching(tasks, len(shared)), judge, allows)
+    return found if best == found[0] else [best, *found]
+
+
+def _order(candidate: Candidate) -> tuple[float, int, str]:
+    """Best first; of equal scores the tree with fewer branches, then a fixed order."""
+    tree = candidate.architecture
+    return -round(candidate.score, 6), sum(tree.num_branches), tree.digest
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """Scores trees by the votes."""
+
+    shared: Matrix
+    tasks: Sequence[str]
+    votes: int
+
+    def candidate(self, levels: tuple[Blocks, ...]) -> Candidate:
+        names = [[[self.tasks[i] for i in block] for block in blocks] for blocks in levels]
+        return self.judge(Architecture.from_levels(names))
+
+    def judge(self, tree: Architecture) -> Candidate:
+        index = {task: i for i, task in enumerate(self.tasks)}
+        levels = [tuple(tuple(index[t] for t in block) for block in level) for level in tree.levels]
+        scores = [
+            log_evidence(stage, blocks, votes=self.votes)
+            for stage, blocks in zip(self.shared, levels, strict=True)
+        ]
+        return Candidate(tree, float(sum(scores)))
+
+
+def _climb(
+    best: Candidate, space: Branching, judge: _Judge, allows: Callable[[tuple[int, ...]], bool]
+) -> Candidate:
+    """The best that random single moves lead to, uphill; the same moves in every process."""
+    rng = np.random.default_rng(0)
+    seen = {best.architecture}
+    idle = 0
+    while idle < _IDLE_MOVES:
+        tree = space.vary(best.architecture, rng)
+        idle += 1
+        if tree in seen or not allows(tree.num_branches):
+            continue
+        seen.add(tree)
+        here = judge.judge(tree)
+        if _order(here) < _order(best):
+            best, idle = here, 0
+    return best
 
 
 def log_evidence(shared: Matrix, blocks: Blocks, *, votes: int) -> float:
-    """How well a partition explains the votes: a stochastic block model with a penalty (BIC).
+    """How well a partition explains the votes: a stochastic block model with a penalty.
 
-    Pairs inside a block share with one probability, pairs between two given blocks with another,
-    the largest likelihood of each, less half the logarithm of the number of votes for each
-    probability fitted. shared: [tasks, tasks].
+    Pairs inside a block share at one rate, the same for all blocks; pairs between two blocks share
+    at a rate of those two. The score is the largest likelihood, less half the logarithm of the
+    number of votes for each rate fitted (the Bayesian information criterion, Schwarz 1978). One
+    rate inside for all, since blocks differ little in it and small ones cannot tell theirs.
+
+    Args:
+        shared: how often tasks shared, [tasks, tasks].
+        blocks: the partition, as indices of tasks.
+        votes: how many initialisations voted.
     """
-    fitted = 0
-    likelihood = 0.0
-    for a, b in itertools.combinations_with_replacement(range(len(blocks)), 2):
-        rates = _rates(shared, blocks[a], blocks[b])
-        if len(rates):
-            fitted += 1
-            likelihood += votes * len(rates) * _log_likelihood(float(rates.mean()))
+    inside = [shared[np.ix_(block, block)][np.triu_indices(len(block), 1)] for block in blocks]
+    between = [shared[np.ix_(a, b)].ravel() for a, b in itertools.combinations(blocks, 2)]
+    fitted = [rates for rates in (np.concatenate(inside), *between) if rates.size]
+    likelihood = sum(rates.size * _log_likelihood(float(rates.mean())) for rates in fitted)
     pairs = len(shared) * (len(shared) - 1) // 2
-    return likelihood - 0.5 * fitted * float(np.log(max(pairs * votes, 2)))
-
-
-def _rates(shared: Matrix, a: tuple[int, ...], b: tuple[int, ...]) -> Matrix:
-    block = shared[np.ix_(a, b)]
-    return block[np.triu_indices(len(a), 1)] if a is b or a == b else block.ravel()
+    return votes * likelihood - 0.5 * len(fitted) * float(np.log(max(pairs * votes, 2)))
 
 
 def _log_likelihood(rate: float) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,8 +104,12 @@ class Member(nn.Module):
     def losses(self, batch: Batch, moment: Moment, tasks: Mapping[str, Task]) -> dict[str, Tensor]:
         """Each task's mean loss over the batch and the initialisations; keeps what was run."""
         device = self.logits[0].device
-        gates = self.draw(moment)
+        gates, carried = self.draw(moment)
         outputs = self.supernet(batch.inputs.to(device), gates, batch.tasks)
+        if carried is not None:
+            part = carried.detach() / carried.detach().mean(dim=1, keepdim=True).clamp(min=1e-9)
+            names = self.supernet.tasks
+            outputs = {t: _weigh(output, part[:, names.index(t)]) for t, output in outputs.items()}
         rows = [self.supernet.tasks.index(name) for name in batch.tasks]
         runs = [mask.sum().item() for mask in reachable(gates, rows)]
         self.active = sum(runs) / len(runs) / self.supernet.initialisations
@@ -123,30 +127,40 @@ class Member(nn.Module):
         """The balance and cost terms; `scale` is the training loss of one initialisation."""
         settings = self.settings
         terms: list[Tensor] = []
-        if settings.balance and moment.share < settings.explore:
+        if settings.balance and moment.share < settings.balance_end:
             terms.append(settings.balance * _imbalance(list(self.logits)))
         if settings.cost_weight and moment.share >= settings.cost_start:
             terms.append(settings.cost_weight * self.prices.expected(list(self.logits)).sum())
         return scale * torch.stack(terms).sum() if terms else None
 
-    def draw(self, moment: Moment) -> list[Tensor]:
-        """The gates of one step, from this member's own random numbers."""
+    def draw(self, moment: Moment) -> tuple[list[Tensor], Tensor | None]:
+        """The gates of one step, from this member's own random numbers.
+
+        Returns:
+            The gates, and [initialisations, tasks]: which part of each task's own gates the nodes
+            carry that this step runs; None where it runs them all.
+        """
         settings = self.settings
         if moment.share < settings.warmup:
-            return self._one_path()
+            return self._one_path(), None
         share = (moment.share - settings.warmup) / max(1 - settings.warmup, 1e-9)
         temperature = settings.temperature(share, moment.epoch)
-        exploring = moment.share < settings.explore
-        return [
+        soft = [
+            torch.softmax(torch.log_softmax(each.detach(), -1) / temperature, -1)
+            for each in self.logits
+        ]
+        running = self._running(soft)
+        gates = [
             relaxed_gates(
                 logits,
                 temperature=temperature,
                 noise=self._noise(logits),
-                running=self._running(logits) if exploring else None,
+                running=None if running is None else running[stage],
                 hard=settings.gates == "straight-through",
             )
-            for logits in self.logits
+            for stage, logits in enumerate(self.logits)
         ]
+        return gates, None if running is None else carried_part(soft, running)
 
     def _one_path(self) -> list[Tensor]:
         """One random node per stage for all children: the scale of a plain network."""
@@ -162,14 +176,55 @@ class Member(nn.Module):
             return None
         return self.settings.noise * gumbel(logits.shape, self.generator).to(logits.device)
 
-    def _running(self, logits: Tensor) -> Tensor | None:
-        """Which nodes this step runs: a random part of each stage, as large for each."""
-        initialisations, _, nodes = logits.shape
-        count = math.ceil(self.settings.running * nodes)
-        if count == nodes or self.settings.gates == "straight-through":
+    def _running(self, soft: Gates) -> list[Tensor] | None:
+        """Which nodes this step runs, per stage bool [initialisations, nodes]; None: all.
+
+        Tasks in random order bring the nodes of a path drawn from their own gates, until a stage
+        has its number; so each step runs some tasks as their gates want it.
+        """
+        counts = [round(self.settings.running * nodes) for nodes in self.nodes]
+        every = all(count >= nodes for count, nodes in zip(counts, self.nodes, strict=True))
+        if every or self.settings.gates == "straight-through":
             return None
-        order = torch.rand(initialisations, nodes, generator=self.generator).argsort(dim=1)
-        return (order.argsort(dim=1) < max(count, 1)).to(logits.device)
+        initialisations, tasks = soft[-1].shape[:2]
+        order = torch.rand(initialisations, tasks, generator=self.generator).argsort(dim=1)
+        order = order.to(soft[0].device)
+        at = order
+        running: list[Tensor] = []
+        for layer, count in zip(reversed(soft), reversed(counts), strict=True):
+            noise = gumbel(layer.shape, self.generator).to(layer.device)
+            chosen = (layer.clamp(min=1e-9).log() + noise).argmax(dim=-1)
+            at = chosen.gather(1, at)  # the node of the first task in order, of the second, ...
+            running.append(_first(at, count, layer.shape[-1], self.generator))
+        return running[::-1]
+
+
+def _first(at: Tensor, count: int, nodes: int, generator: torch.Generator) -> Tensor:
+    """The first `count` distinct nodes of each row of `at`, filled up with random ones."""
+    rank = torch.rand(len(at), nodes, generator=generator).to(at.device) + at.shape[1]
+    steps = torch.arange(at.shape[1], device=at.device, dtype=rank.dtype).expand_as(at)
+    rank = rank.scatter_reduce(1, at, steps, "amin")
+    return rank.argsort(dim=1).argsort(dim=1) < max(count, 1)
+
+
+def carried_part(soft: Gates, running: Sequence[Tensor]) -> Tensor:
+    """How much of each task's gates, down to the input, the running nodes carry.
+
+    Returns:
+        [initialisations, tasks], in [0, 1]; 1 where all nodes run.
+    """
+    carried = running[0].to(soft[0].dtype)  # [initialisations, nodes]
+    for stage, layer in enumerate(soft):
+        carried = (layer @ carried.unsqueeze(-1)).squeeze(-1)
+        if stage + 1 < len(soft):
+            carried = carried * running[stage + 1]
+    return carried
+
+
+def _weigh(output: Tensor, part: Tensor) -> Tensor:
+    """The same output [initialisations, ...], its gradient times part [initialisations]."""
+    shape = (-1, *[1] * (output.ndim - 1))
+    return output.detach() + (output - output.detach()) * part.view(shape)
 
 
 def _pair(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:

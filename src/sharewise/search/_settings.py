@@ -41,12 +41,14 @@ class SearchSettings:
         temperature: the schedule.
         warmup: share of the steps in which only weights are trained. Each step of it runs one
             random node per stage for all tasks, which keeps the scale of a plain network.
-        explore: share of the steps up to which `running` and `balance` hold.
-        running: share of each stage's nodes that a step runs while exploring, drawn anew at each
-            step (ours; 1 runs all). The gates of the others are 0 in that step.
-        balance: factor of a term that keeps all nodes of a stage in use while exploring: it rewards
-            the entropy of their mean probability, in units of the training loss (ours; without it,
-            all tasks tend to collapse onto the node that happens to learn first).
+        running: share of each stage's nodes that a step runs, drawn anew at each step along paths
+            that some tasks' own gates choose (ours; 1 runs all). The gates of the other nodes are
+            0 in that step, and a task counts in it by the part of its gates that is run: so a node
+            does not learn tasks whose own node happens not to run.
+        balance: factor of a term that keeps all nodes of a stage in use: it rewards the entropy of
+            their mean probability, in units of the training loss (ours; without it, all tasks tend
+            to collapse onto the node that happens to learn first).
+        balance_end: share of the steps after which the balance no longer counts.
         cost_weight: factor of the expected cost (P_use, relative to fully shared, parameters or
             what the budget bounds), in units of the training loss.
         cost_start: share of the steps after which the cost counts.
@@ -65,14 +67,14 @@ class SearchSettings:
     lr: float = 2e-3
     gate_lr: float = 2e-2
     nodes: int | tuple[int, ...] = 4
-    initialisations: int = 8
+    initialisations: int = 16
     gates: Literal["soft", "straight-through"] = "soft"
     noise: float = 0.0
     temperature: Temperature = _FALLING
     warmup: float = 0.1
-    explore: float = 0.7
-    running: float = 0.5
+    running: float = 0.67
     balance: float = 1.0
+    balance_end: float = 0.7
     cost_weight: float = 0.0
     cost_start: float = 0.4
     update: Literal["joint", "alternate", "held-out"] = "joint"
@@ -88,7 +90,7 @@ class SearchSettings:
             _check(name, math.isfinite(getattr(self, name)) and getattr(self, name) > 0, self)
         for name in ("noise", "balance", "cost_weight"):
             _check(name, math.isfinite(getattr(self, name)) and getattr(self, name) >= 0, self)
-        for name in ("warmup", "running", "explore", "cost_start"):
+        for name in ("warmup", "running", "balance_end", "cost_start"):
             _check(name, 0 <= getattr(self, name) <= 1, self)
         for name, words in _WORDS.items():
             _check(name, getattr(self, name) in words, self)

@@ -1,0 +1,130 @@
+"""Words for backbones: from a word on the command line, or stored settings, to the backbone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sharewise.cli._words import NUMBER, SIZES, Kind, Word, one_of, read_word
+from sharewise.errors import InputError
+
+if TYPE_CHECKING:
+    from sharewise.backbones import Backbone
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class BackboneWord(Word):
+    """A backbone that the command line can make.
+
+    shape: The default input shape [channels, height, width] of one that reads images; empty for
+        one that reads rows of numbers.
+    """
+
+    shape: Shape = ()
+
+
+_WIDTH: dict[str, Kind] = {"width": NUMBER}
+_RESNET: dict[str, Kind] = {**_WIDTH, "stem": one_of("small", "imagenet")}
+BACKBONES: Mapping[str, BackboneWord] = {
+    "mlp": BackboneWord("mlp", {"widths": SIZES}),
+    "resnet18": BackboneWord("resnet18", _RESNET, shape=(3, 64, 64)),
+    "resnet26": BackboneWord("resnet26", _WIDTH, shape=(3, 72, 72)),
+    "resnet34": BackboneWord("resnet34", _RESNET, shape=(3, 64, 64)),
+    "vgg16_bn": BackboneWord("vgg16_bn", _WIDTH, shape=(3, 64, 64)),
+}
+
+
+def check_backbone(text: str) -> None:
+    """Raises InputError for a word that is no backbone, before anything slow is done."""
+    read_word(text, BACKBONES, what="a backbone")
+
+
+def read_backbone(text: str, input_shape: Shape | None = None) -> Backbone:
+    """The backbone of a word such as `resnet18:width=0.25`, for inputs [batch, *input_shape].
+
+    Args:
+        text: The word.
+        input_shape: Without the batch; None for the backbone's default.
+
+    Raises:
+        InputError: An unknown word or option, a value of another kind or outside its bounds, or
+            inputs that the backbone does not read.
+    """
+    word, options = read_word(text, BACKBONES, what="a backbone")
+    shape = word.shape if input_shape is None else input_shape
+    if not shape:
+        raise InputError(
+            rule=f"The backbone {word.name} needs the number of features of its input.",
+            found="none",
+            fix="Add --input-size 32, for example.",
+        )
+    if len(shape) != max(1, len(word.shape)):
+        reads = "images [channels, height, width]" if word.shape else "rows of numbers [features]"
+        others = [each.name for each in BACKBONES.values() if bool(each.shape) != bool(word.shape)]
+        raise InputError(
+            rule=f"The backbone {word.name} reads {reads}.",
+            found=f"inputs of shape {list(shape)}",
+            fix=f"Take {' or '.join(others)} for them.",
+        )
+    if not word.shape:
+        return _make(word.name, {"in_features": shape[0], **options})
+    return _make(word.name, {"in_channels": shape[0], "input_size": shape[1:], **options})
+
+
+def backbone_from(settings: Mapping[str, Any]) -> Backbone:
+    """The backbone that has these settings.
+
+    Raises:
+        InputError: No word of the command line makes it.
+    """
+    name = settings.get("name")
+    word = BACKBONES.get(name) if isinstance(name, str) else None
+    options = {key: value for key, value in settings.items() if key != "name"}
+    sizes = ("in_channels", "input_size") if word is not None and word.shape else ("in_features",)
+    if word is None or set(options) != {*sizes, *word.options}:
+        raise InputError(
+            rule="The command line makes again only the backbones of its own words:"
+            f" {', '.join(BACKBONES)}.",
+            found=f"a backbone with the settings {dict(settings)!r}",
+            fix="Use the Python functions (sw.train, sw.compare) with your backbone and the run's"
+            " architecture.json.",
+        )
+    return _make(word.name, options)
+
+
+def read_shape(text: str, backbone: str) -> Shape:
+    """The input shape in `224`, `72x144` or `1x28x28` (channels first) for a backbone word.
+
+    Raises:
+        InputError: Not numbers joined by x, or not as many as the backbone reads.
+    """
+    word, _ = read_word(backbone, BACKBONES, what="a backbone")
+    try:
+        sizes = tuple(int(part) for part in text.lower().split("x"))
+    except ValueError:
+        sizes = ()
+    if word.shape and len(sizes) == 1:
+        sizes = (*sizes, *sizes)
+    if word.shape and len(sizes) == 2:
+        sizes = (word.shape[0], *sizes)
+    if len(sizes) != max(1, len(word.shape)):
+        raise InputError(
+            rule="An input size is 224, 72x144 or 1x28x28 (channels, height, width) for images,"
+            " and the number of features for an mlp.",
+            found=f"{text!r} for {word.name}",
+            fix=f"Write --input-size {'64' if word.shape else '32'}, for example.",
+        )
+    return sizes
+
+
+def _make(name: str, options: dict[str, Any]) -> Backbone:
+    from sharewise import backbones
+
+    sizes = options.get("input_size")
+    if isinstance(sizes, list | tuple):
+        options = {**options, "input_size": tuple(sizes)}
+    made: Backbone = getattr(backbones, name)(**options)
+    return made

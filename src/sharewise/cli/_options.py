@@ -1,0 +1,34 @@
+"""Arguments and options that several commands share, each with its help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+RunFolder = Annotated[
+    Path, typer.Argument(metavar="RUN", help="The folder of a search.", show_default=False)
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else there.")
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")]
+Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same result.")]
+Epochs = Annotated[
+    int | None, typer.Option(min=1, help="Passes over the train split.", show_default=False)
+]
+BatchSize = Annotated[int | None, typer.Option(min=1, help="Samples a step.", show_default=False)]
+LearningRate = Annotated[
+    float | None, typer.Option("--lr", help="Adam's learning rate.", show_default=False)
+]
+BackboneWord = Annotated[
+    str | None,
+    typer.Option(
+        "--backbone",
+        metavar="NAME",
+        help="mlp, resnet18, resnet26, resnet34 or vgg16_bn, with options such as"
+        " resnet18:width=0.25,stem=small. Default: by the data.",
+        show_default=False,
+    ),
+]
