@@ -29,6 +29,7 @@ from sharewise.search._read_off import (
     read_argmax,
     read_consensus,
     read_off_entry,
+    votes_of,
 )
 from sharewise.search._result import SearchResult
 from sharewise.search._settings import SearchSettings
@@ -108,6 +109,8 @@ def search_branching(  # noqa: PLR0913 - the public face: each is one decision o
         budget=budget,
         cost=bound.table.of(architecture),
         shared_cost=bound.shared,
+        table=bound.table,
+        votes=votes_of(state.members),
         journal=(*state.entries, last),
         header=header,
         inherited=inherit(state.members, architecture),
@@ -259,8 +262,9 @@ def rounded(values: Tensor) -> Any:
 def _read(job: _Job, state: State, bound: Bound) -> tuple[dict[str, Any], list[Candidate]]:
     """The journal's last entry, and the candidates, best first."""
     names = list(job.tasks)
+    votes = votes_of(state.members)
     if job.settings.read_off == "argmax":
         found = [read_argmax(state.members[0], names, bound)]
     else:
-        found = read_consensus(state.members, names, bound)
-    return read_off_entry(found, state.members, bound), found
+        found = read_consensus(votes, names, bound)
+    return read_off_entry(found, votes, bound), found

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from sharewise.architecture import Architecture
@@ -19,6 +20,7 @@ from sharewise.search._member import Member
 from sharewise.spaces import Branching
 
 _KEPT = 10  # candidates that the journal shows
+Votes = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -41,15 +43,18 @@ class Bound:
         return self.allows(Architecture.from_levels(levels))
 
 
-def read_consensus(
-    members: Sequence[Member], tasks: Sequence[str], bound: Bound
-) -> list[Candidate]:
+def votes_of(members: Sequence[Member]) -> Votes:
+    """Each task's node by the largest gates, [initialisations, stages, tasks]."""
+    nodes = torch.cat([chosen_nodes(list(member.logits)) for member in members])
+    return nodes.cpu().numpy().astype(np.int64)
+
+
+def read_consensus(votes: Votes, tasks: Sequence[str], bound: Bound) -> list[Candidate]:
     """The candidates of the consensus, best first."""
-    nodes = torch.cat([chosen_nodes(list(member.logits)) for member in members]).cpu().numpy()
     return candidates(
-        sharing(nodes),
+        sharing(votes),
         tasks,
-        votes=len(nodes),
+        votes=len(votes),
         allows=lambda counts: bound.allows_counts(counts, tasks),
     )
 
@@ -72,19 +77,12 @@ def read_argmax(member: Member, tasks: Sequence[str], bound: Bound) -> Candidate
     return Candidate(architecture, _agreement(architecture, tasks, probability))
 
 
-def frequencies(members: Sequence[Member]) -> list[Any]:
-    """How often tasks share over the initialisations, as JSON: [stages][tasks][tasks]."""
-    nodes = torch.cat([chosen_nodes(list(member.logits)) for member in members]).cpu().numpy()
-    result: list[Any] = sharing(nodes).round(4).tolist()
-    return result
-
-
-def read_off_entry(found: Sequence[Candidate], members: Sequence[Member], bound: Bound) -> Any:
-    """The journal's last line."""
+def read_off_entry(found: Sequence[Candidate], votes: Votes, bound: Bound) -> Any:
+    """The journal's last line; sharing is how often tasks share, [stages][tasks][tasks]."""
     costs = [bound.table.of(each.architecture) for each in found[:_KEPT]]
     return {
         "read_off": {
-            "sharing": frequencies(members),
+            "sharing": sharing(votes).round(4).tolist(),
             "candidates": [
                 {
                     "num_branches": list(each.architecture.num_branches),

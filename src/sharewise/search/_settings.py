@@ -66,8 +66,8 @@ class SearchSettings:
     batch_size: int = 128
     lr: float = 2e-3
     gate_lr: float = 2e-2
-    nodes: int | tuple[int, ...] = 4
-    initialisations: int = 16
+    nodes: int | tuple[int, ...] = 6
+    initialisations: int = 20
     gates: Literal["soft", "straight-through"] = "soft"
     noise: float = 0.0
     temperature: Temperature = _FALLING
