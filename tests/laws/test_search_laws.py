@@ -34,7 +34,7 @@ sw.search_branching(
 """
 
 
-class Stop(Exception):
+class StopSearchError(Exception):
     """Raised from a progress callback, as an interruption."""
 
 
@@ -43,7 +43,7 @@ def search(folder: Path, *, stop_after: int | None = None, **changes: Any) -> sw
 
     def progress(entry: dict[str, Any]) -> None:
         if entry["epoch"] == stop_after:
-            raise Stop
+            raise StopSearchError
 
     return sw.search_branching(
         sw.backbones.mlp(6, (4, 4)),
@@ -70,7 +70,7 @@ def test_a_search_that_is_interrupted_ends_as_one_that_is_not(
 ) -> None:
     whole = search(tmp_path / "whole", stacked=stacked, update=update)
     for stop_after in (1, 3):
-        with pytest.raises(Stop):
+        with pytest.raises(StopSearchError):
             search(tmp_path / "parts", stop_after=stop_after, stacked=stacked, update=update)
     parts = search(tmp_path / "parts", stacked=stacked, update=update)
     assert files(tmp_path / "parts") == files(tmp_path / "whole")
@@ -98,7 +98,7 @@ def test_killed_searches_resume_to_the_same_journal(tmp_path: Path) -> None:
             killed += 1
         process.wait()
     assert killed
-    assert subprocess.run(command, env=environment).returncode == 0
+    assert subprocess.run(command, env=environment, check=False).returncode == 0
     assert files(tmp_path / "killed") == files(tmp_path / "whole")
 
 
@@ -131,7 +131,7 @@ def test_the_consensus_is_the_best_of_all_trees_where_the_votes_are_clear() -> N
     for seed in range(10):
         rng = np.random.default_rng(seed)
         tasks = ["a", "b", "c", "d"]
-        space = sw.spaces.Branching(tasks, 2)
+        space = sw.spaces.Branching(tasks, 5)  # 561 trees: more than are all judged
         truth = space.sample(rng)
         shared = _noisy(truth, tasks, rng)
         best = max(space.enumerate(), key=lambda tree: _evidence(tree, tasks, shared))

@@ -61,7 +61,10 @@ def test_a_compact_network_with_inherited_weights_equals_the_supernet_at_one_hot
     logits = draw_logits(nodes, seed)
     gates = [one_hot(layer.argmax(-1), layer.shape[-1]) for layer in logits]
     chosen = chosen_nodes(logits)[0].tolist()
-    levels = [[[t for t, at in zip("abcd", row) if at == n] for n in set(row)] for row in chosen]
+    levels = [
+        [[t for t, at in zip("abcd", row, strict=True) if at == n] for n in set(row)]
+        for row in chosen
+    ]
     architecture = sw.Architecture.from_levels(levels)
     network = sw.build(architecture, backbone, TASKS)
     weights = inherited_weights(architecture, supernet, initialisation=0, nodes=chosen)

@@ -28,7 +28,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    epilog="Example: sharewise search glyphs --budget params=1.5x, then sharewise compare"
+    epilog="Example: sharewise search glyphs --budget macs=1.5x, then sharewise compare"
     " runs/glyphs-0. All of it at once: sharewise demo.",
 )
 
@@ -53,7 +53,7 @@ def _sharewise(
 
 
 _EXAMPLES: dict[Callable[..., None], str] = {
-    search: "sharewise search glyphs --budget params=1.5x --run runs/glyphs-0",
+    search: "sharewise search glyphs --budget macs=1.5x --run runs/glyphs-0",
     train: "sharewise train runs/glyphs-0 --epochs 20",
     compare: "sharewise compare runs/glyphs-0 --seeds 3 --workers 2",
     report: "sharewise report runs/glyphs-0",

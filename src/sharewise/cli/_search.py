@@ -45,7 +45,7 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
             help="Bounds joined by commas: params=1.5x and macs=2x (times the fully shared"
             " network), params_m (millions), macs_g (giga), latency_ms."
         ),
-    ] = "params=1.5x",
+    ] = "macs=1.5x",
     run: Annotated[
         Path | None,
         typer.Option(help="The run's folder; runs/DATA-SEED by default.", show_default=False),

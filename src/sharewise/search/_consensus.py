@@ -23,6 +23,8 @@ Blocks = tuple[tuple[int, ...], ...]  # a partition of the tasks, as indices
 
 _MOST_SHAPES = 20_000  # numbers of branches per stage that are tried
 _PENALTY = 0.55  # tuned on planted groups, seeds 0 to 4 of two toys
+_FEW = 500  # trees of a space that are all judged
+_STARTS = 4  # clusterings that are climbed from
 _IDLE_MOVES = 200  # random moves without a better tree after which the climb ends
 
 
@@ -47,7 +49,10 @@ def candidates(
     votes: int,
     allows: Callable[[tuple[int, ...]], bool],
 ) -> list[Candidate]:
-    """Every nested clustering inside the budget, best first.
+    """The trees inside the budget that may explain the votes, best first.
+
+    All trees of a small space; of a large one every nested clustering, and before them what single
+    moves make of the best.
 
     Args:
         shared: how often two tasks shared, in [0, 1], [stages, tasks, tasks].
@@ -55,12 +60,16 @@ def candidates(
         votes: the number of initialisations behind `shared`.
         allows: whether a number of branches per stage is inside the budget.
     """
+    judge = _Judge(shared, tasks, votes)
+    space = Branching(tasks, len(shared))
+    if space.size() <= _FEW:
+        every = (tree for tree in space.enumerate() if allows(tree.num_branches))
+        return sorted(map(judge.judge, every), key=_order)
     linkage = _Linkage(shared)
     trees = {linkage.nested(counts) for counts in _shapes(len(shared), len(tasks), allows)}
-    judge = _Judge(shared, tasks, votes)
     found = sorted(map(judge.candidate, trees), key=_order)
-    best = _climb(found[0], Branching(tasks, len(shared)), judge, allows)
-    return found if best == found[0] else [best, *found]
+    climbed = [_climb(start, space, judge, allows) for start in found[:_STARTS]]
+    return sorted({each.architecture: each for each in [*found, *climbed]}.values(), key=_order)
 
 
 def _order(candidate: Candidate) -> tuple[float, int, str]:
