@@ -126,7 +126,7 @@ def activation_bytes(step: Callable[[], object], network: nn.Module) -> int:
     return sum(kept.values())
 
 
-def print_figure(  # noqa: PLR0913 - the fields of a figure
+def print_figure(
     name: str,
     value: float,
     *,

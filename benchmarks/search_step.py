@@ -83,8 +83,7 @@ def search_figures(steps: int, reference: Callable[[], None], kept: int) -> None
     found = ratios(counted(), reference)
     again, state = searches(settings, max(steps // 3, settings.epochs))
     memory = [activation_bytes(step, state.members[0]) / kept for step in again]
-    phases = {"warm-up": (0.0, settings.warmup), "soft": (settings.warmup, settings.harden)}
-    phases["hardened"] = (settings.harden, 1.0)
+    phases = {"warm-up": (0.0, settings.warmup), "search": (settings.warmup, 1.0)}
     for name, (start, end) in phases.items():
         part = found[round(start * steps) : round(end * steps)]
         ran = active[round(start * steps) : round(end * steps)]

@@ -79,7 +79,7 @@ def test_a_compact_network_with_inherited_weights_equals_the_supernet_at_one_hot
 
 @pytest.mark.parametrize("name", BACKBONES)
 @pytest.mark.parametrize("hard", [False, True])
-@pytest.mark.parametrize("some", [None, ["c", "a"]])
+@pytest.mark.parametrize("some", [None, ["c", "a"], ["d", "b", "a", "c"]])
 def test_stacked_and_looped_supernets_agree_in_outputs_and_gradients(
     name: str, hard: bool, some: list[str] | None
 ) -> None:

@@ -1,6 +1,7 @@
 """Regression tasks in planted groups, so that the tree to be found is known.
 
-Source: the synthetic study of Guo, Lee and Ulbricht, "Learning to branch" (ICML 2020), section 3.
+The toy is this project's own. It asks of learning to branch (Guo, Lee and Ulbricht, ICML 2020) what
+a method that groups tasks should be asked first: whether it finds groups that are there.
 """
 
 from __future__ import annotations
@@ -106,7 +107,7 @@ class _Maps:
     tasks: dict[str, Tensor]
 
 
-def planted(  # noqa: PLR0913  the numbers of one published study; all but `groups` have defaults
+def planted(  # noqa: PLR0913  the numbers of one toy; all but `groups` have defaults
     groups: Groups,
     *,
     seed: int = 0,
@@ -131,7 +132,7 @@ def planted(  # noqa: PLR0913  the numbers of one published study; all but `grou
     relu(v - c), moved and scaled to the mean and the size of x, so a stage Linear + ReLU of width
     `outputs` holds z or one group's u exactly, but not the u of two groups. Later stages can pass z
     on unchanged, so the smallest tree that holds all this, and the `truth`, shares a nested group
-    until its last stage and splits there. (The nesting is ours, not the paper's.)
+    until its last stage and splits there.
 
     Tasks are called t0, t1, ... in an assignment to groups that only `seed` decides, so that the
     names tell nothing. `samples` are for training; validation and test have 1000 each. The maps do

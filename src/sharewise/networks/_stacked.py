@@ -152,8 +152,7 @@ def _indices(mask: Tensor) -> Tensor:
 
 def _part(gates: Tensor, children: Tensor, nodes: Tensor) -> Tensor:
     """The gates [initialisations, children, nodes] between the given children and nodes."""
-    if children.shape[1] != gates.shape[1]:
-        gates = gates.gather(1, children.unsqueeze(-1).expand(-1, -1, gates.shape[2]))
+    gates = gates.gather(1, children.unsqueeze(-1).expand(-1, -1, gates.shape[2]))
     return gates.gather(2, nodes.unsqueeze(1).expand(-1, gates.shape[1], -1))
 
 

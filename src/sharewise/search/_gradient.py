@@ -173,7 +173,7 @@ def _advance(job: _Job, state: State, epoch: int) -> dict[str, Any]:
     return {
         "epoch": epoch,
         "phase": "warmup" if share < settings.warmup else "search",
-        "temperature": settings.temperature(share, epoch),
+        "temperature": settings.temperature_at(share, epoch),
         "losses": {name: sums[name] / counts[name] for name in sorted(sums)},
         "active": sum(active) / len(active),
         **_gates_entry(state),

@@ -143,8 +143,7 @@ class Member(nn.Module):
         settings = self.settings
         if moment.share < settings.warmup:
             return self._one_path(), None
-        share = (moment.share - settings.warmup) / max(1 - settings.warmup, 1e-9)
-        temperature = settings.temperature(share, moment.epoch)
+        temperature = settings.temperature_at(moment.share, moment.epoch)
         soft = [
             torch.softmax(torch.log_softmax(each.detach(), -1) / temperature, -1)
             for each in self.logits
@@ -182,7 +181,8 @@ class Member(nn.Module):
         Tasks in random order bring the nodes of a path drawn from their own gates, until a stage
         has its number; so each step runs some tasks as their gates want it.
         """
-        counts = [round(self.settings.running * nodes) for nodes in self.nodes]
+        # At least two: the gate of a single node is 1, and learns nothing.
+        counts = [max(2, round(self.settings.running * nodes)) for nodes in self.nodes]
         every = all(count >= nodes for count, nodes in zip(counts, self.nodes, strict=True))
         if every or self.settings.gates == "straight-through":
             return None
@@ -204,7 +204,7 @@ def _first(at: Tensor, count: int, nodes: int, generator: torch.Generator) -> Te
     rank = torch.rand(len(at), nodes, generator=generator).to(at.device) + at.shape[1]
     steps = torch.arange(at.shape[1], device=at.device, dtype=rank.dtype).expand_as(at)
     rank = rank.scatter_reduce(1, at, steps, "amin")
-    return rank.argsort(dim=1).argsort(dim=1) < max(count, 1)
+    return rank.argsort(dim=1).argsort(dim=1) < count
 
 
 def carried_part(soft: Gates, running: Sequence[Tensor]) -> Tensor:

@@ -41,10 +41,10 @@ class SearchSettings:
         temperature: the schedule.
         warmup: share of the steps in which only weights are trained. Each step of it runs one
             random node per stage for all tasks, which keeps the scale of a plain network.
-        running: share of each stage's nodes that a step runs, drawn anew at each step along paths
-            that some tasks' own gates choose (ours; 1 runs all). The gates of the other nodes are
-            0 in that step, and a task counts in it by the part of its gates that is run: so a node
-            does not learn tasks whose own node happens not to run.
+        running: share of each stage's nodes that a step runs (at least two), drawn anew at each
+            step along paths that some tasks' own gates choose (ours; 1 runs all). The gates of the
+            other nodes are 0 in that step, and a task counts in it by the part of its gates that
+            is run: so a node does not learn tasks whose own node happens not to run.
         balance: factor of a term that keeps all nodes of a stage in use: it rewards the entropy of
             their mean probability, in units of the training loss (ours; without it, all tasks tend
             to collapse onto the node that happens to learn first).
@@ -56,7 +56,7 @@ class SearchSettings:
             "held-out" trains the gates on batches of the validation split.
         stacked: train initialisations in one stacked batch; None: where no stage has convolutions.
         read_off: "consensus" clusters how often tasks share a node over the initialisations;
-            "argmax" takes the tree of the largest gates of the initialisation with the lowest loss.
+            "argmax" takes the tree of the largest gates of the first initialisation.
 
     Raises:
         InputError: a value outside these bounds.
@@ -115,6 +115,11 @@ class SearchSettings:
             "gate_lr": 1e-2,
         }
         return cls(**(recipe | changes))
+
+    def temperature_at(self, share: float, epoch: int) -> float:
+        """The temperature at a share of all steps; the schedule begins after the warm-up."""
+        searched = (share - self.warmup) / max(1 - self.warmup, 1e-9)
+        return self.temperature(max(searched, 0.0), epoch)
 
     def nodes_at(self, num_stages: int, num_tasks: int) -> tuple[int, ...]:
         """Copies of each stage, never more than there are tasks."""
