@@ -32,8 +32,9 @@ class SearchSettings:
         gate_lr: Adam's rate for the logits of the gates (no weight decay on them).
         nodes: copies of each stage: one number, the most at every stage (never more than tasks),
             or one number per stage.
-        initialisations: supernets trained side by side from different weights, whose trees the
-            consensus is read off.
+        initialisations: supernets trained from different weights, whose trees the consensus is
+            read off; None: 24 where they are stacked, so that many cost little more than one, and
+            8 where they are trained one after another.
         gates: "soft" mixes the outputs of nodes; "straight-through" runs one-hot gates forward and
             takes the gradient of the soft ones.
         noise: factor of the gumbel noise. 1 is the published gumbel-softmax. Our default 0 is
@@ -67,7 +68,7 @@ class SearchSettings:
     lr: float = 2e-3
     gate_lr: float = 2e-2
     nodes: int | tuple[int, ...] = 6
-    initialisations: int = 20
+    initialisations: int | None = None
     gates: Literal["soft", "straight-through"] = "soft"
     noise: float = 0.0
     temperature: Temperature = _FALLING
@@ -82,8 +83,10 @@ class SearchSettings:
     read_off: Literal["consensus", "argmax"] = "consensus"
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "initialisations"):
+        for name in ("epochs", "batch_size"):
             _check(name, isinstance(getattr(self, name), int) and getattr(self, name) >= 1, self)
+        count = self.initialisations
+        _check("initialisations", count is None or (type(count) is int and count >= 1), self)
         nodes = (self.nodes,) if isinstance(self.nodes, int) else tuple(self.nodes)
         _check("nodes", bool(nodes) and all(type(n) is int and n >= 1 for n in nodes), self)
         for name in ("lr", "gate_lr"):

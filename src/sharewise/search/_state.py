@@ -15,6 +15,8 @@ from sharewise.search._settings import SearchSettings
 from sharewise.tasks import Task
 from sharewise.training import adam_tensors, load_adam, part
 
+_STACKED, _LOOPED = 24, 8  # initialisations, where the settings leave them open
+
 
 class State:
     """The members of a search with their optimisers, and the journal's entries so far."""
@@ -56,12 +58,13 @@ def make_state(
 ) -> State:
     """Fresh members: one with all initialisations stacked, or one for each initialisation."""
     nodes = settings.nodes_at(backbone.num_stages, len(tasks))
-    # Distinct for every (seed, initialisation), and the same in every process.
-    seeds = [seed * 1_000_003 + i for i in range(settings.initialisations)]
     stacked = settings.stacked
     if stacked is None:
         # Convolutions stacked over copies become grouped ones, slower on a CPU than one by one.
         stacked = len(backbone.input_shape) == 1
+    count = settings.initialisations or (_STACKED if stacked else _LOOPED)
+    # Distinct for every (seed, initialisation), and the same in every process.
+    seeds = [seed * 1_000_003 + i for i in range(count)]
     if stacked:
         supernets: list[Supernet] = [StackedSupernet(backbone, tasks, nodes, seeds=seeds)]
     else:
