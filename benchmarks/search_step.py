@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 from _figures import (
@@ -61,9 +62,8 @@ def searches(settings: sw.SearchSettings, steps: int) -> tuple[Iterator[Callable
             share = index / steps
             moment = Moment(share, 1 + index // per_epoch, 1, trains_gates=share >= settings.warmup)
             given = Batch(tuple(CLASSES), inputs, labels)
-            yield lambda m=moment, b=given: _step(  # type: ignore[misc]
-                state.members[0], state.optimisers[0], b, m, tasks
-            )
+            pair = (state.members[0], state.optimisers[0])
+            yield partial(_step, pair, batch=given, moment=moment, tasks=tasks)
 
     return each(), state
 

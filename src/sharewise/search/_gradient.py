@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from sharewise.errors import BudgetError, DataError
 from sharewise.evaluation import Budget
 from sharewise.networks import sharing_probability
 from sharewise.search._consensus import Candidate
+from sharewise.search._crew import Crew, crew
 from sharewise.search._member import Member, Moment, Prices, check_finite, entropy
 from sharewise.search._read_off import (
     Bound,
@@ -36,7 +38,7 @@ from sharewise.search._settings import SearchSettings
 from sharewise.search._state import State, make_state
 from sharewise.search._store import SearchStore, settings_of
 from sharewise.tasks import Task, check_tasks
-from sharewise.training import pick_device
+from sharewise.training import pick_device, seeded
 
 Progress = Callable[[dict[str, Any]], None]
 DEFAULTS = SearchSettings()
@@ -93,12 +95,14 @@ def search_branching(  # noqa: PLR0913 - the public face: each is one decision o
     store = None if run is None else SearchStore.open(Path(run), header, resume=resume)
     if store is not None:
         store.restore(state)
-    for epoch in range(len(state.entries) + 1, settings.epochs + 1):
-        state.entries.append(_advance(job, state, epoch))
-        if store is not None:
-            store.keep(state)
-        if progress is not None:
-            progress({**state.entries[-1], "epochs": settings.epochs})
+    with crew(len(state.members), job.device) as workers:
+        for epoch in range(len(state.entries) + 1, settings.epochs + 1):
+            with seeded(job.device, seed=seed, epoch=epoch):
+                state.entries.append(_advance(job, state, workers, epoch=epoch))
+            if store is not None:
+                store.keep(state)
+            if progress is not None:
+                progress({**state.entries[-1], "epochs": settings.epochs})
     last, found = _read(job, state, bound)
     architecture = found[0].architecture
     if store is not None:
@@ -148,7 +152,7 @@ def _bound(job: _Job, budget: Budget) -> Bound:
     return Bound(budget, table, shared)
 
 
-def _advance(job: _Job, state: State, epoch: int) -> dict[str, Any]:
+def _advance(job: _Job, state: State, workers: Crew, *, epoch: int) -> dict[str, Any]:
     """One pass over the training split; gives the epoch's journal entry."""
     settings = job.settings
     sums: dict[str, float] = {}
@@ -157,12 +161,13 @@ def _advance(job: _Job, state: State, epoch: int) -> dict[str, Any]:
     steps = 0
     for moment, batch in _moments(job, epoch):
         steps += 1
-        for member, adams in zip(state.members, state.optimisers, strict=True):
-            losses = _step(member, adams, batch, moment, job.tasks)
-            active.append(member.active)
+        step = partial(_step, batch=batch, moment=moment, tasks=job.tasks)
+        pairs = list(zip(state.members, state.optimisers, strict=True))
+        for losses in workers.map(step, pairs):
             for name, loss in losses.items():
                 sums[name] = sums.get(name, 0.0) + loss
                 counts[name] = counts.get(name, 0) + 1
+        active += [member.active for member in state.members]
     if steps == 0:
         raise DataError(
             rule="A search trains on at least one sample.",
@@ -205,13 +210,14 @@ def _moments(job: _Job, epoch: int) -> Iterator[tuple[Moment, Batch]]:
 
 
 def _step(
-    member: Member,
-    adams: tuple[torch.optim.Adam, torch.optim.Adam],
+    pair: tuple[Member, tuple[torch.optim.Adam, torch.optim.Adam]],
+    *,
     batch: Batch,
     moment: Moment,
     tasks: dict[str, Task],
 ) -> dict[str, float]:
-    """One step of one member; gives each task's loss."""
+    """One step of one member with its optimisers; gives each task's loss."""
+    member, adams = pair
     for adam in adams:
         # None, not zeros: so Adam leaves the nodes alone that this step did not run.
         adam.zero_grad(set_to_none=True)

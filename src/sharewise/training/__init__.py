@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sharewise.training._checkpoint import load_weights
-from sharewise.training._device import pick_device
+from sharewise.training._device import pick_device, seeded
 from sharewise.training._evaluate import evaluate
 from sharewise.training._settings import TrainSettings
 from sharewise.training._tensors import (
@@ -26,6 +26,7 @@ __all__ = [
     "pick_device",
     "read_checkpoint",
     "remove_stale",
+    "seeded",
     "train",
     "write_checkpoint",
 ]
