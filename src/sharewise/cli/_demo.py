@@ -27,8 +27,14 @@ BACKBONE = GLYPHS_BACKBONE
 # In multiply-adds the stages of a ResNet cost about the same; in parameters the last is nearly all.
 BUDGET = "macs=1.5x"
 SEED = 0
-SEARCH: dict[str, Any] = {"epochs": 6, "initialisations": 6, "batch_size": 64, "nodes": 4}
-TRAIN: dict[str, Any] = {"epochs": 8, "lr": 3e-3}
+SEARCH: dict[str, Any] = {
+    "epochs": 8,
+    "initialisations": 6,
+    "batch_size": 64,
+    "nodes": 4,
+    "gate_lr": 0.1,
+}
+TRAIN: dict[str, Any] = {"epochs": 6, "lr": 3e-3}
 SEEDS = (0, 1, 2)
 WORKERS = 2
 FOLDER = Path("runs/demo")
