@@ -38,7 +38,7 @@ floors: setup
 	$(BIN)/lint-imports
 
 bench: setup
-	@set -e; for file in $(wildcard benchmarks/*.py); do $(BIN)/python $$file --json; done
+	@set -e; for file in $(wildcard benchmarks/[a-z]*.py); do $(BIN)/python $$file --json; done
 
 clean:
 	rm -rf .venv runs dist build .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis

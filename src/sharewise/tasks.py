@@ -7,7 +7,6 @@ only ever see samples that have a label; `masked_loss` is where the others are l
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -15,12 +14,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sharewise.architecture import check_names
 from sharewise.errors import DataError, InputError
 
 MISSING = -1
 """The label of a sample without one, for tasks whose labels are whole numbers."""
-
-_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True)
@@ -272,18 +270,4 @@ def check_tasks(tasks: Sequence[Task]) -> None:
         raise InputError(
             rule="There is at least one task.", found="no task", fix="Give one or more tasks."
         )
-    seen: set[str] = set()
-    for task in tasks:
-        if not _NAME.fullmatch(task.name):
-            raise InputError(
-                rule="The name of a task is made of letters, digits, _ and -.",
-                found=f"{task.name!r}",
-                fix="Rename it.",
-            )
-        if task.name in seen:
-            raise InputError(
-                rule="A task has a name of its own.",
-                found=f"'{task.name}' twice",
-                fix="Rename one of them.",
-            )
-        seen.add(task.name)
+    check_names(task.name for task in tasks)

@@ -144,7 +144,8 @@ def test_activations_keep_their_scale_from_warm_up_to_search(name: str) -> None:
 
     def scale(gates: list[Tensor]) -> float:
         outputs = supernet(inputs, gates).values()
-        return float(torch.stack([output.square().mean() for output in outputs]).mean().sqrt().detach())
+        squares = torch.stack([output.detach().square().mean() for output in outputs])
+        return float(squares.mean().sqrt())
 
     warm = np.mean(
         [scale([one_hot((layer[..., 0] * 0 + n).long(), 4) for layer in logits]) for n in range(4)]

@@ -220,7 +220,7 @@ def test_names_are_checked() -> None:
     with pytest.raises(InputError) as caught:
         check_tasks([binary("my case")])
     assert str(caught.value) == (
-        "The name of a task is made of letters, digits, _ and -. Found 'my case'. Rename it."
+        "A task's name holds only letters A-Z a-z, digits, '_' and '-'. Found 'my case'. Rename the task."
     )
     with pytest.raises(InputError, match="There is at least one task"):
         check_tasks([])

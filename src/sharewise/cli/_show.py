@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -89,10 +90,8 @@ def _write_svg(path: Path, architecture: Architecture, run: Run | None) -> None:
     if run is not None:
         from sharewise.costs import stage_costs
 
-        try:
+        with suppress(InputError):  # a backbone of the user's own has neither here
             backbone = backbone_from(part(run.settings, "backbone", run))
             names = [stage.name for stage in backbone.stages]
             costs = [each.params for each in stage_costs(backbone)]
-        except InputError:
-            pass  # a backbone of the user's own
     write_atomic(path, draw_tree_svg(architecture, stage_names=names, costs=costs))
