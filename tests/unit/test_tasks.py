@@ -220,7 +220,8 @@ def test_names_are_checked() -> None:
     with pytest.raises(InputError) as caught:
         check_tasks([binary("my case")])
     assert str(caught.value) == (
-        "A task's name holds only letters A-Z a-z, digits, '_' and '-'. Found 'my case'. Rename the task."
+        "A task's name holds only letters A-Z a-z, digits, '_' and '-'. Found 'my case'."
+        " Rename the task."
     )
     with pytest.raises(InputError, match="There is at least one task"):
         check_tasks([])
