@@ -87,7 +87,7 @@ def search_branching(  # noqa: PLR0913 - the public face: each is one decision o
     check_tasks(data.tasks)
     job = _Job(backbone.at(data.input_shape), data, settings, seed, pick_device(device))
     bound = _bound(job, budget)
-    header = settings_of(job.backbone, data, budget=budget, settings=settings, seed=seed)
+    header = settings_of(bound.table, data, budget=budget, settings=settings, seed=seed)
     prices = Prices.of(bound.table, budget)
     state = make_state(
         job.backbone, data.tasks, settings=settings, seed=seed, device=job.device, prices=prices

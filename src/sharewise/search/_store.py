@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sharewise.architecture import Architecture
-from sharewise.backbones import Backbone
+from sharewise.costs import CostTable
 from sharewise.data import TaskData
 from sharewise.evaluation import Budget
 from sharewise.runs import Journal, Run, write_atomic
@@ -19,9 +19,10 @@ FORMAT = 1
 
 
 def settings_of(
-    backbone: Backbone, data: TaskData, *, budget: Budget, settings: SearchSettings, seed: int
+    table: CostTable, data: TaskData, *, budget: Budget, settings: SearchSettings, seed: int
 ) -> dict[str, Any]:
-    """What makes two searches the same one, as JSON values."""
+    """What makes two searches the same one, as JSON values; `table` is the bound backbone's."""
+    backbone = table.backbone
     return {
         "format": FORMAT,
         "method": "branching",
@@ -32,6 +33,7 @@ def settings_of(
         },
         "backbone": dict(backbone.settings) or {"name": backbone.name},
         "stages": [stage.name for stage in backbone.stages],
+        "stage_params": [cost.params for cost in table.stages],
         "tasks": sorted(task.name for task in data.tasks),
         "budget": budget.to_dict(),
         "search": settings.to_dict(),
