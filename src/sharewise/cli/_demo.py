@@ -34,7 +34,7 @@ SEARCH: dict[str, Any] = {
     "nodes": 4,
     "gate_lr": 0.1,
 }
-TRAIN: dict[str, Any] = {"epochs": 6, "lr": 3e-3}
+TRAIN: dict[str, Any] = {"epochs": 5, "lr": 3e-3}
 SEEDS = (0, 1, 2)
 WORKERS = 2
 FOLDER = Path("runs/demo")
