@@ -104,13 +104,16 @@ class Member(nn.Module):
     def losses(self, batch: Batch, moment: Moment, tasks: Mapping[str, Task]) -> dict[str, Tensor]:
         """Each task's mean loss over the batch and the initialisations; keeps what was run."""
         device = self.logits[0].device
-        gates, carried = self.draw(moment)
+        rows = [self.supernet.tasks.index(name) for name in batch.tasks]
+        gates, carried = self.draw(moment, rows)
         outputs = self.supernet(batch.inputs.to(device), gates, batch.tasks)
         if carried is not None:
-            part = carried.detach() / carried.detach().mean(dim=1, keepdim=True).clamp(min=1e-9)
-            names = self.supernet.tasks
-            outputs = {t: _weigh(output, part[:, names.index(t)]) for t, output in outputs.items()}
-        rows = [self.supernet.tasks.index(name) for name in batch.tasks]
+            mean = carried[:, sorted(rows)].mean(dim=1, keepdim=True)
+            part = carried / mean.clamp(min=1e-9)
+            outputs = {
+                name: _weigh(outputs[name], part[:, row])
+                for name, row in zip(batch.tasks, rows, strict=True)
+            }
         runs = [mask.sum().item() for mask in reachable(gates, rows)]
         self.active = sum(runs) / len(runs) / self.supernet.initialisations
         return {
@@ -133,8 +136,12 @@ class Member(nn.Module):
             terms.append(settings.cost_weight * self.prices.expected(list(self.logits)).sum())
         return scale * torch.stack(terms).sum() if terms else None
 
-    def draw(self, moment: Moment) -> tuple[list[Tensor], Tensor | None]:
+    def draw(self, moment: Moment, tasks: Sequence[int]) -> tuple[list[Tensor], Tensor | None]:
         """The gates of one step, from this member's own random numbers.
+
+        Args:
+            moment: where the search stands.
+            tasks: the tasks of the batch, by index.
 
         Returns:
             The gates, and [initialisations, tasks]: which part of each task's own gates the nodes
@@ -148,7 +155,7 @@ class Member(nn.Module):
             torch.softmax(torch.log_softmax(each.detach(), -1) / temperature, -1)
             for each in self.logits
         ]
-        running = self._running(soft)
+        running = self._running(soft, tasks)
         gates = [
             relaxed_gates(
                 logits,
@@ -175,11 +182,12 @@ class Member(nn.Module):
             return None
         return self.settings.noise * gumbel(logits.shape, self.generator).to(logits.device)
 
-    def _running(self, soft: Gates) -> list[Tensor] | None:
+    def _running(self, soft: Gates, batch: Sequence[int]) -> list[Tensor] | None:
         """Which nodes this step runs, per stage bool [initialisations, nodes]; None: all.
 
-        Tasks in random order bring the nodes of a path drawn from their own gates, until a stage
-        has its number; so each step runs some tasks as their gates want it.
+        Tasks in random order, those of the batch before the others, bring the nodes of a path drawn
+        from their own gates, until a stage has its number; so each step runs some tasks as their
+        gates want it.
         """
         # At least two: the gate of a single node is 1, and learns nothing.
         counts = [max(2, round(self.settings.running * nodes)) for nodes in self.nodes]
@@ -187,9 +195,10 @@ class Member(nn.Module):
         if every or self.settings.gates == "straight-through":
             return None
         initialisations, tasks = soft[-1].shape[:2]
-        order = torch.rand(initialisations, tasks, generator=self.generator).argsort(dim=1)
-        order = order.to(soft[0].device)
-        at = order
+        absent = torch.ones(tasks)
+        absent[list(batch)] = 0
+        order = torch.rand(initialisations, tasks, generator=self.generator) + absent
+        at = order.argsort(dim=1).to(soft[0].device)
         running: list[Tensor] = []
         for layer, count in zip(reversed(soft), reversed(counts), strict=True):
             noise = gumbel(layer.shape, self.generator).to(layer.device)
