@@ -72,7 +72,6 @@ def search_figures(steps: int, reference: Callable[[], None], kept: int) -> None
     settings = sw.SearchSettings(initialisations=1, nodes=3)
     every, state = searches(settings, steps)
     member: Member = state.members[0]
-    memory: list[int] = []
     active: list[float] = []
 
     def counted() -> Iterator[Callable[[], None]]:
