@@ -119,15 +119,13 @@ def test_the_digest_is_fixed_for_ever() -> None:
         ),
         (
             (leaf("a"), leaf()),
-            "A branch runs for at least one task, and has no partition in this version. "
-            "Found a branch for no task with partition None. "
-            "Leave the partition None, and leave out empty branches.",
+            "A branch runs for at least one task. Found a branch for no task. "
+            "Leave out empty branches.",
         ),
         (
             (Branch(("a",), partition="x"),),  # type: ignore[arg-type]
-            "A branch runs for at least one task, and has no partition in this version. "
-            "Found a branch for a with partition 'x'. "
-            "Leave the partition None, and leave out empty branches.",
+            "A branch's partition is a Partition, or None for a plain branch. Found 'x'. "
+            "Write Partition((Group(...), ...)).",
         ),
         (
             (Branch(("a", "b"), (leaf("a"),)),),

@@ -4,9 +4,10 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
-from sharewise.architecture import Architecture
+from sharewise.architecture import Architecture, Group, Owners, Partition
 from sharewise.errors import FormatError
 
 READS = "An architecture is JSON in format 1, the only format that this version reads."
@@ -35,6 +36,10 @@ def test_the_json_form_is_the_documented_one() -> None:
 
 def branch(**changed: Any) -> dict[str, Any]:
     return {"tasks": ["a"], "partition": None, "children": []} | changed
+
+
+def partitioned(partition: Any) -> dict[str, Any]:
+    return {"format": 1, "roots": [branch(partition=partition)]}
 
 
 WRITE = "Write the file with Architecture.to_json()."
@@ -88,9 +93,41 @@ WRITE = "Write the file with Architecture.to_json()."
             f"which has children, partition, tasks. {WRITE}",
         ),
         (
-            {"format": 1, "roots": [branch(partition={"use": []})]},
-            "Found a partition at roots[0], which must be null in this version. "
-            "Update sharewise, or set the partition to null.",
+            partitioned({"use": []}),
+            "Found an object at roots[0].partition, where null or a list of groups belongs. "
+            + WRITE,
+        ),
+        (
+            partitioned(["conv1"]),
+            f"Found a text at roots[0].partition[0], where a group of layers belongs. {WRITE}",
+        ),
+        (
+            partitioned([{"layers": ["conv1"]}]),
+            f"Found the keys layers at roots[0].partition[0], which has layers, owners. {WRITE}",
+        ),
+        (
+            partitioned([{"layers": "conv1", "owners": []}]),
+            f"Found layers at roots[0].partition[0] that are not a list of names. {WRITE}",
+        ),
+        (
+            partitioned([{"layers": ["conv1"], "owners": 3}]),
+            "Found a number at roots[0].partition[0].owners, where a list of owners belongs. "
+            + WRITE,
+        ),
+        (
+            partitioned([{"layers": ["conv1"], "owners": [[4, "1"]]}]),
+            'Found [4, "1"] at roots[0].partition[0].owners[0], '
+            f"where [channels, use, update] belongs. {WRITE}",
+        ),
+        (
+            partitioned([{"layers": ["conv1"], "owners": [[4, "1", "0"], [4, "10", "0"]]}]),
+            'Found "10" at roots[0].partition[0].owners[1], '
+            f"where 1 letters 0 or 1 belong, one for each task. {WRITE}",
+        ),
+        (
+            partitioned([{"layers": ["conv1"], "owners": [[4, "1", "x"]]}]),
+            'Found "x" at roots[0].partition[0].owners[0], '
+            f"where 1 letters 0 or 1 belong, one for each task. {WRITE}",
         ),
     ],
 )
@@ -105,6 +142,62 @@ def test_a_wrong_tree_in_a_file_is_a_format_error_with_the_broken_rule() -> None
     assert message(lambda: Architecture.from_dict(value), FormatError) == (
         f"{READS} A task has a name of its own. Found 'a' twice. Rename one of them."
     )
+
+
+@pytest.mark.parametrize(
+    ("owners", "sentence"),
+    [
+        ([[1.5, "1", "1"]], "Owners hold a whole number of channels, at least one. Found 1.5."),
+        ([[4, "0", "1"]], "A task updates only channels that it uses. Found a updating 4"),
+        ([[4, "0", "0"]], "Every task of a branch uses at least one channel of each group."),
+        ([], "A group has at least one channel. Found no owners."),
+    ],
+)
+def test_a_wrong_partition_in_a_file_is_a_format_error_with_the_broken_rule(
+    owners: Any, sentence: str
+) -> None:
+    value = partitioned([{"layers": ["conv1"], "owners": owners}])
+    found = message(lambda: Architecture.from_dict(value), FormatError)
+    assert found.startswith(f"{READS} {sentence}")
+
+
+def test_the_json_form_of_a_partition_has_a_letter_for_each_sorted_task() -> None:
+    owners = [[2, "011", "010"], [1, "100", "100"], [3, "000", "000"]]
+    group = {"layers": ["1.conv1", "0.conv1"], "owners": owners}
+    branch = {"tasks": ["c", "a", "b"], "partition": [group], "children": []}
+    read = Architecture.from_dict({"format": 1, "roots": [branch]})
+    assert read == Architecture.partitioned(
+        ["a", "b", "c"],
+        [
+            Partition(
+                (
+                    Group(
+                        ("0.conv1", "1.conv1"),
+                        (
+                            Owners(2, ("b", "c"), ("b",)),
+                            Owners(1, ("a",), ("a",)),
+                            Owners(3, (), ()),
+                        ),
+                    ),
+                )
+            )
+        ],
+    )
+    assert read.to_json() == (
+        '{"format":1,"roots":[{"children":[],"partition":[{"layers":["0.conv1","1.conv1"],'
+        '"owners":[[2,"011","010"],[1,"100","100"],[3,"000","000"]]}],"tasks":["a","b","c"]}]}'
+    )
+
+
+def test_a_partition_of_512_channels_for_10_tasks_stays_small() -> None:
+    tasks = [f"task{index}" for index in range(10)]
+    rng = np.random.default_rng(0)
+    runs = rng.integers(0, 2, (10, 25)).repeat([20] * 24 + [32], axis=1)
+    runs[:, :20] = 1
+    group = Group.from_masks([f"{block}.conv1" for block in range(4)], tasks, runs, runs)
+    assert (group.channels, len(group.owners)) == (512, 25)
+    whole = len(Architecture.partitioned(tasks, [Partition((group,))]).to_json())
+    assert whole - len(Architecture.shared(tasks, 1).to_json()) < 900
 
 
 def test_a_truncated_file_says_where_it_ends() -> None:

@@ -21,6 +21,7 @@ from sharewise.architecture._branch import (
 )
 from sharewise.architecture._draw import draw_branches
 from sharewise.architecture._json import FORMAT, READS, branch_to_dict, read_roots, unreadable
+from sharewise.architecture._partition import Partition
 from sharewise.errors import FormatError, InputError
 
 
@@ -33,7 +34,8 @@ class Architecture:
 
     Raises:
         InputError: Children do not split their parent's tasks exactly once each, paths differ
-            in depth, a task is named twice, or a name holds more than A-Z a-z 0-9 _ -.
+            in depth, a task is named twice, a name holds more than A-Z a-z 0-9 _ -, or a
+            partition does not fit its branch.
     """
 
     roots: tuple[Branch, ...]
@@ -60,6 +62,22 @@ class Architecture:
         """No stage is shared: one network for each task."""
         apart = [(task,) for task in check_names(tasks)]
         return cls.from_levels([apart] * check_stages(num_stages))
+
+    @classmethod
+    def partitioned(
+        cls, tasks: Iterable[str], partitions: Sequence[Partition | None]
+    ) -> Architecture:
+        """All tasks in one branch a stage, with one partition (or None) for each stage.
+
+        Raises:
+            InputError: No stage, or a partition that does not fit the tasks.
+        """
+        names = check_names(tasks)
+        check_stages(len(partitions))
+        branches: tuple[Branch, ...] = ()
+        for partition in reversed(partitions):
+            branches = (Branch(names, branches, partition),)
+        return cls(branches)
 
     @classmethod
     def from_levels(cls, levels: Sequence[Iterable[Iterable[str]]]) -> Architecture:
@@ -115,6 +133,35 @@ class Architecture:
             yield stage, branch
             waiting.extend((stage + 1, child) for child in reversed(branch.children))
 
+    @property
+    def partitions(self) -> dict[tuple[int, tuple[str, ...]], Partition]:
+        """The partitions by (stage counted from 0, the branch's tasks); empty where none is."""
+        return {
+            (stage, branch.tasks): branch.partition
+            for stage, branch in self.branches()
+            if branch.partition is not None
+        }
+
+    @property
+    def use(self) -> dict[str, float]:
+        """For each task, the share of the grouped channels on its path that it uses.
+
+        Channels are counted once for each layer of their group; 1 where nothing is grouped.
+        """
+        used, grouped = dict.fromkeys(self.tasks, 0), dict.fromkeys(self.tasks, 0)
+        for (_, tasks), partition in self.partitions.items():
+            for group in partition.groups:
+                times, channels = len(group.layers), group.channels
+                for task, width in group.widths(tasks).items():
+                    used[task] += times * width
+                    grouped[task] += times * channels
+        return {task: used[task] / grouped[task] if grouped[task] else 1.0 for task in self.tasks}
+
+    @property
+    def mean_use(self) -> float:
+        """The mean of `use` over the tasks."""
+        return sum(self.use.values()) / len(self.tasks)
+
     @cached_property
     def _sha256(self) -> str:
         return hashlib.sha256(self.to_json().encode()).hexdigest()
@@ -129,6 +176,8 @@ class Architecture:
         return int(self._sha256[:15], 16)
 
     def __repr__(self) -> str:
+        if self.partitions:  # its parts write themselves as Python, too
+            return f"Architecture({self.roots!r})"
         return f"Architecture.from_levels({self.levels!r})"
 
     def to_dict(self) -> dict[str, object]:
@@ -144,7 +193,7 @@ class Architecture:
         """Read what `to_dict` wrote.
 
         Raises:
-            FormatError: Another format, a wrong type, a partition, or not a tree.
+            FormatError: Another format, a wrong type, or not a tree with partitions that fit.
         """
         try:
             return cls(read_roots(value))
@@ -158,7 +207,7 @@ class Architecture:
         """Read what `to_json` wrote.
 
         Raises:
-            FormatError: Truncated, another format, a wrong type, a partition, or not a tree.
+            FormatError: As `from_dict`; also where the text is truncated.
         """
         try:
             return cls.from_dict(json.loads(text))
@@ -171,7 +220,7 @@ class Architecture:
             raise unreadable("branches nested deeper than Python can follow") from error
 
     def draw(self, *, width: int = 100) -> str:
-        """A text tree for terminals; stages (counted from 1) in which nothing splits are one line.
+        """A text tree for terminals; stages (counted from 1) in which nothing changes are one line.
 
         Args:
             width: Where long lists of tasks wrap, in characters.

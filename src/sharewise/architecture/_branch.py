@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
+from sharewise.architecture._partition import Partition, check_partition
 from sharewise.errors import InputError
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
@@ -21,12 +22,13 @@ class Branch:
         tasks: The names of the tasks that run through it, sorted.
         children: The branches of the next stage; they split the tasks exactly once each.
             Empty at the last stage.
-        partition: Which tasks use which channels; None (all use all) in this version.
+        partition: Which tasks use and update which hidden channels, with normalisations of each
+            task's own; None for a plain branch, where all tasks use all and normalise together.
     """
 
     tasks: tuple[str, ...]
     children: tuple[Branch, ...] = ()
-    partition: None = None
+    partition: Partition | None = None
 
 
 def check_names(names: Iterable[str]) -> tuple[str, ...]:
@@ -101,14 +103,15 @@ def parents(level: list[tuple[str, ...]], branches: list[Branch], *, stage: int)
 def canonical(branch: Branch) -> Branch:
     """The same branch with tasks and siblings in order, or InputError if it breaks a rule."""
     tasks = tuple(sorted(branch.tasks))
-    if not tasks or branch.partition is not None:
+    if not tasks:
         raise InputError(
-            rule="A branch runs for at least one task, and has no partition in this version.",
-            found=f"a branch for {name_list(tasks)} with partition {branch.partition!r}",
-            fix="Leave the partition None, and leave out empty branches.",
+            rule="A branch runs for at least one task.",
+            found="a branch for no task",
+            fix="Leave out empty branches.",
         )
+    check_partition(branch.partition, tasks)
     if not branch.children:
-        return Branch(tasks)
+        return Branch(tasks, partition=branch.partition)
     below = tuple(sorted(chain.from_iterable(child.tasks for child in branch.children)))
     if below != tasks:
         raise InputError(
@@ -117,7 +120,7 @@ def canonical(branch: Branch) -> Branch:
             fix="Put every task of the parent into exactly one child.",
         )
     children = sorted(map(canonical, branch.children), key=lambda child: child.tasks)
-    return Branch(tasks, tuple(children))
+    return Branch(tasks, tuple(children), branch.partition)
 
 
 def depths(branch: Branch) -> Iterator[int]:

@@ -17,12 +17,12 @@ def draw_branches(
     for branch in branches:
         is_last = branch is branches[-1]
         tip, last = branch, first
-        while len(tip.children) == 1:
+        while len(tip.children) == 1 and tip.children[0].partition == branch.partition:
             tip, last = tip.children[0], last + 1
         stages = f"stage {first}" if first == last else f"stages {first}-{last}"
         below = prefix + ("   " if is_last else "│  ")
         yield from textwrap.wrap(
-            f"{stages} · {', '.join(branch.tasks)}",
+            f"{stages} · {', '.join(branch.tasks)}{_shares(branch)}",
             width=max(width, len(below) + _NARROWEST),
             initial_indent=prefix + ("└─ " if is_last else "├─ "),
             subsequent_indent=below + ("│    " if tip.children else "     "),
@@ -30,3 +30,13 @@ def draw_branches(
             break_on_hyphens=False,
         )
         yield from draw_branches(tip.children, last + 1, prefix=below, width=width)
+
+
+def _shares(branch: Branch) -> str:
+    """What to say of a branch's partition."""
+    if branch.partition is None:
+        return ""
+    if not branch.partition.groups:
+        return " (normalised for each task alone)"
+    shares = (f"{task} {100 * branch.partition.use(task):.0f} %" for task in branch.tasks)
+    return f" (partitioned: {', '.join(shares)})"
