@@ -8,7 +8,16 @@ import torch
 from torch import Tensor, nn
 
 from sharewise.architecture import Architecture
-from sharewise.backbones import Backbone, Stage, mlp, resnet18, resnet26, resnet34, vgg16_bn
+from sharewise.backbones import (
+    Backbone,
+    Stage,
+    mlp,
+    output_shape,
+    resnet18,
+    resnet26,
+    resnet34,
+    vgg16_bn,
+)
 from sharewise.errors import InputError
 
 
@@ -163,6 +172,20 @@ def test_shapes_leave_random_state_and_own_modules_alone() -> None:
     assert pretrained.training
     assert pretrained.weight.device.type == "cpu"
     assert pretrained.num_batches_tracked.item() == 0
+
+
+def test_a_module_that_runs_twice_keeps_its_weights() -> None:
+    layer = nn.Conv2d(3, 3, 3, padding=1)
+    twice, tied = nn.Sequential(layer, nn.ReLU(), layer), nn.Sequential(_stem(), _stem())
+    tied[1] = nn.ConvTranspose2d(4, 3, 3, padding=1)
+    tied[1].weight = tied[0].weight
+    for stage in (twice, tied):
+        before = [(id(each), each.clone()) for each in stage.parameters()]
+        output_shape(stage, (3, 8, 8), subject="stage")
+        after = list(stage.parameters())
+        assert [id(each) for each in after] == [number for number, _ in before]
+        for each, (_, values) in zip(after, before, strict=True):
+            assert torch.equal(each, values)
 
 
 def test_pretrained_weights_load_without_a_warning(recwarn: pytest.WarningsRecorder) -> None:

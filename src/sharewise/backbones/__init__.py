@@ -10,13 +10,19 @@ from sharewise.backbones._dry_run import (
     make_on_meta,
     output_shape,
 )
+from sharewise.backbones._hidden import HiddenLayer, LayerSize, Layout, stage_layout
 from sharewise.backbones._mlp import mlp
 from sharewise.backbones._resnet import resnet18, resnet26, resnet34
+from sharewise.backbones._trace import Trace, trace_stage
 from sharewise.backbones._vgg import vgg16_bn
 
 __all__ = [
     "Backbone",
+    "HiddenLayer",
+    "LayerSize",
+    "Layout",
     "Stage",
+    "Trace",
     "check_module",
     "dry_run",
     "explained",
@@ -26,5 +32,7 @@ __all__ = [
     "resnet18",
     "resnet26",
     "resnet34",
+    "stage_layout",
+    "trace_stage",
     "vgg16_bn",
 ]

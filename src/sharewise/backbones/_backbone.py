@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import TypeAlias
 
 from torch import nn
 
 from sharewise.architecture import Architecture
 from sharewise.backbones._dry_run import make_on_meta, output_shape
+from sharewise.backbones._hidden import Layout, stage_layout
 from sharewise.errors import InputError
 
 Json: TypeAlias = str | int | float | bool | list["Json"] | dict[str, "Json"] | None
@@ -101,6 +103,23 @@ class Backbone:
             shape = output_shape(make_on_meta(stage.make, subject=subject), shape, subject=subject)
             shapes.append(shape)
         return tuple(shapes)
+
+    def layouts(self) -> tuple[Layout, ...]:
+        """Which layers of each stage may be partitioned, and their sizes; found once and kept.
+
+        Raises:
+            InputError: as `shapes`.
+        """
+        return self._layouts
+
+    @cached_property
+    def _layouts(self) -> tuple[Layout, ...]:
+        layouts = []
+        for stage, shape in zip(self.stages, (self.input_shape, *self.shapes()), strict=False):
+            subject = f"stage '{stage.name}'"
+            module = make_on_meta(stage.make, subject=subject)
+            layouts.append(stage_layout(module, shape, subject=subject))
+        return tuple(layouts)
 
 
 def size_setting(sizes: tuple[int, ...]) -> Json:

@@ -83,7 +83,7 @@ def dry_run(
         with explained(subject, shape), torch.device("meta"), torch.enable_grad():
             weights = _on_meta(module)
             with mode or nullcontext():
-                output = functional_call(module, weights, (inputs,))
+                output = functional_call(module, weights, (inputs,), tie_weights=False)
     finally:
         for part, training in modes.items():
             part.training = training
@@ -122,9 +122,17 @@ def output_shape(
 def _on_meta(module: nn.Module) -> dict[str, Tensor]:
     # Parameters keep a gradient here even where they are frozen: without one torch takes fused fast
     # paths for attention, one opaque op each, whose multiply-adds could not be counted.
-    weights: dict[str, Tensor] = {
-        name: value.detach().to("meta").requires_grad_(value.is_floating_point())
-        for name, value in module.named_parameters()
-    }
-    weights.update((name, value.detach().to("meta")) for name, value in module.named_buffers())
+    # Named by module, each once, and tied here: functional_call ties by name, and a module that
+    # stands in two places would get its weights back from the wrong one.
+    made: dict[int, Tensor] = {}
+    weights: dict[str, Tensor] = {}
+    for prefix, part in module.named_modules():
+        own = (
+            *part.named_parameters(prefix, recurse=False, remove_duplicate=False),
+            *part.named_buffers(prefix, recurse=False, remove_duplicate=False),
+        )
+        for name, value in own:
+            trained = isinstance(value, nn.Parameter) and value.is_floating_point()
+            twin = value.detach().to("meta").requires_grad_(trained)
+            weights[name] = made.setdefault(id(value), twin)
     return weights
