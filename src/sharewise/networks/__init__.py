@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sharewise.networks._compact import Network, build
 from sharewise.networks._export import Exported, export
+from sharewise.networks._extract import extract
 from sharewise.networks._gates import (
     Gates,
     chosen_nodes,
@@ -14,6 +15,9 @@ from sharewise.networks._gates import (
     sharing_probability,
     use_probability,
 )
+from sharewise.networks._inherit import inherit
+from sharewise.networks._masked import build_masked, compact
+from sharewise.networks._partitioned import PartitionedBranch
 from sharewise.networks._stacked import StackedSupernet
 from sharewise.networks._supernet import LoopedSupernet, Supernet
 from sharewise.networks._transplant import inherited_weights
@@ -23,12 +27,17 @@ __all__ = [
     "Gates",
     "LoopedSupernet",
     "Network",
+    "PartitionedBranch",
     "StackedSupernet",
     "Supernet",
     "build",
+    "build_masked",
     "chosen_nodes",
+    "compact",
     "export",
+    "extract",
     "gumbel",
+    "inherit",
     "inherited_weights",
     "one_hot",
     "reachable",

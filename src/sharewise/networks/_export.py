@@ -54,7 +54,9 @@ def export(network: Network, path: str | Path, *, to: str, backbone: Backbone) -
 
     onnx: inputs [batch, ...] -> one output per task, named as the task. pt2: a torch.export
     program, inputs -> {task: output}. Both take any batch size. safetensors: the weights, with the
-    metadata architecture (its JSON), backbone (its settings) and tasks (names), each JSON.
+    metadata architecture (its JSON), backbone (its settings) and tasks (names), each JSON. That of
+    a network from `extract` also has extracted_from, the joint network's architecture:
+    `extract(build(...))` with that one makes a network that loads these weights.
 
     The content is loaded again and compared with the network before the file is written.
 
@@ -157,6 +159,8 @@ def _safetensors(network: Network, backbone: Backbone) -> tuple[bytes, Callable[
         "backbone": json.dumps(dict(backbone.settings)),
         "tasks": json.dumps(list(network.tasks)),
     }
+    if network.extracted_from is not None:
+        metadata["extracted_from"] = network.extracted_from.to_json()
     content = save(weights, metadata)
 
     def again(inputs: Tensor) -> Outputs:
