@@ -33,12 +33,15 @@ class Cost:
         macs: Multiply-adds per sample, all tasks together.
         per_task: What each task touches when it alone runs.
         latency_ms: Milliseconds per batch, where they were measured.
+        use: The mean over tasks of the share of hidden channels that a task uses; None where the
+            architecture has no partition.
     """
 
     params: int
     macs: int
     per_task: Mapping[str, TaskCost] = field(default_factory=dict)
     latency_ms: float | None = None
+    use: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The cost as JSON values."""
@@ -50,6 +53,7 @@ class Cost:
                 for task, cost in self.per_task.items()
             },
             "latency_ms": self.latency_ms,
+            "use": self.use,
         }
 
     @classmethod
@@ -57,6 +61,7 @@ class Cost:
         """Read what `to_dict` wrote; FormatError where a number is missing or of a wrong type."""
         try:
             latency_ms = value["latency_ms"]
+            use = value.get("use")  # costs of version 0.1 have none
             return cls(
                 params=int(value["params"]),
                 macs=int(value["macs"]),
@@ -65,6 +70,7 @@ class Cost:
                     for task, cost in value["per_task"].items()
                 },
                 latency_ms=None if latency_ms is None else float(latency_ms),
+                use=None if use is None else float(use),
             )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise FormatError(
@@ -84,8 +90,8 @@ class Budget:
         params_m: Parameters in millions.
         macs_g: Multiply-adds per sample in giga.
         latency_ms: Milliseconds per batch; needs a measured latency.
-        use: The mean share of channels that a task uses, in (0, 1]. It bounds partitions only;
-            `allows` and `check` leave it out, since a cost doesn't hold it.
+        use: The mean share of hidden channels that a task uses, in (0, 1]. Without a partition
+            every task uses all of them.
 
     Raises:
         BudgetError: Nothing is bounded, or a bound is not a positive number.
@@ -151,7 +157,8 @@ class Budget:
 
         Args:
             cost: What is judged.
-            shared: The cost of the fully shared network, which relative bounds refer to.
+            shared: The cost of the fully shared network, which relative bounds refer to; for
+                partitions that of the one where all tasks use all channels.
 
         Raises:
             BudgetError: A latency is bounded and the cost has none.
@@ -159,13 +166,21 @@ class Budget:
         return all(needed <= given * _SLACK for _, needed, given in self._compare(cost, shared))
 
     def check(self, shared: Cost) -> None:
-        """Raise BudgetError if even the fully shared network, the cheapest, is over budget."""
+        """Raise BudgetError if even the fully shared network, the cheapest tree, is over budget.
+
+        Where `shared` is the cost of a partition nothing is checked: one that uses fewer channels
+        is cheaper.
+        """
+        if shared.use is not None:
+            return
         for word, needed, given in self._compare(shared, shared):
             if needed > given * _SLACK:
                 raise BudgetError(
                     rule="A budget leaves room for the fully shared network, the cheapest one.",
                     found=f"{word}={given:g}, where the fully shared network needs {needed:.4g}",
-                    fix=f"Raise {word}, or take a smaller backbone.",
+                    fix="Leave it out: it is for partitions."
+                    if word == "use"
+                    else f"Raise {word}, or take a smaller backbone.",
                 )
 
     def to_dict(self) -> dict[str, float]:
@@ -204,6 +219,8 @@ class Budget:
                     yield word, cost.macs / _GIGA, bound
                 case "latency_ms":
                     yield word, _latency_ms(cost), bound
+                case "use":
+                    yield word, 1.0 if cost.use is None else cost.use, bound
 
 
 def _words() -> tuple[str, ...]:

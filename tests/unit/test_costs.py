@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
-from sharewise.architecture import Architecture
+from sharewise.architecture import Architecture, Group, Owners, Partition
 from sharewise.backbones import Backbone, Stage, mlp, resnet18, resnet26, vgg16_bn
 from sharewise.costs import CostTable, cost, head_costs, measure_latency, stage_costs
 from sharewise.errors import InputError, UnknownLayerError
@@ -126,6 +128,89 @@ def test_costs_by_hand() -> None:
     assert found.latency_ms is None
 
 
+def owned(*runs: tuple[int, str], layers: tuple[str, ...] = ("0",)) -> Partition:
+    """Runs of channels that 's'hape and 'b'old use; updates do not cost anything."""
+    names = {"s": "shape", "b": "bold"}
+    owners = (Owners(n, tuple(names[letter] for letter in use), ()) for n, use in runs)
+    return Partition((Group(layers, tuple(owners)),))
+
+
+def test_costs_of_a_partition_by_hand() -> None:
+    backbone = mlp(5, (6, 7), 10)  # 5 -> 10 -> 6, 6 -> 10 -> 7
+    runs = owned((4, "s"), (2, "sb"), (1, "b"), (3, ""))  # shape uses 6, bold 3, together 7
+    found = cost(Architecture.partitioned(NAMES, [None, runs]), backbone, TASKS)
+    first = 5 * 10 + 10 + 10 * 6 + 6
+    assert found.params == first + (6 * 7 + 7 + 7 * 7 + 7) + (3 * 7 + 3) + (7 + 1)
+    assert found.macs == 110 + (6 * 6 + 6 * 7) + (6 * 3 + 3 * 7) + 21 + 7
+    shape, bold = found.per_task["shape"], found.per_task["bold"]
+    assert shape.params == first + (6 * 6 + 6 + 6 * 7 + 7) + (3 * 7 + 3)
+    assert shape.macs == 110 + 6 * 6 + 6 * 7 + 21
+    assert bold.params == first + (6 * 3 + 3 + 3 * 7 + 7) + (7 + 1)
+    assert bold.macs == 110 + 6 * 3 + 3 * 7 + 7
+    assert found.use == pytest.approx((0.6 + 0.3) / 2)
+    assert found.latency_ms is None
+
+
+def test_below_a_partition_everything_runs_once_for_each_task() -> None:
+    backbone = mlp(5, (6, 7), 10)
+    whole = owned((10, "sb"))
+    above = cost(Architecture.partitioned(NAMES, [whole, None]), backbone)
+    below = cost(Architecture.partitioned(NAMES, [None, whole]), backbone)
+    shared = cost(Architecture.shared(NAMES, 2), backbone)
+    assert above.params == below.params == shared.params
+    assert above.macs == 2 * (110 + 130)
+    assert below.macs == 110 + 2 * 130
+    assert above.per_task == shared.per_task
+    assert (above.use, shared.use) == (1, None)
+
+
+def test_norms_are_counted_for_each_task_on_the_channels_that_it_uses() -> None:
+    def make() -> nn.Module:
+        return nn.Sequential(
+            nn.Conv1d(2, 8, 3), nn.BatchNorm1d(8), nn.ReLU(),
+            nn.Conv1d(8, 4, 1, bias=False), nn.BatchNorm1d(4), nn.BatchNorm1d(4, affine=False),
+        )  # fmt: skip
+
+    partition = owned((3, "s"), (4, "sb"), (1, ""))
+    found = cost(Architecture.partitioned(NAMES, [partition]), _own(make, (2, 9)))
+    assert found.params == (7 * 2 * 3 + 7 + 4 * 7) + (2 * 7 + 2 * 4) + (2 * 4 + 2 * 4)
+    assert found.per_task["bold"].params == 4 * 2 * 3 + 4 + 4 * 4 + 2 * 4 + 2 * 4
+    assert found.per_task["bold"].macs == 4 * 2 * 3 * 7 + 4 * 4 * 7
+
+
+def test_latency_of_a_partition_goes_by_its_multiply_adds() -> None:
+    backbone = mlp(5, (6, 7), 10)
+    table = dataclasses.replace(CostTable.measure(backbone), stage_ms=(1.0, 10.0), head_ms={})
+    runs = owned((4, "s"), (2, "sb"), (4, "b"))  # both use 6 of 10 channels, in both layers
+    assert table.of(Architecture.partitioned(NAMES, [None, runs])).latency_ms == pytest.approx(13)
+    assert table.of(Architecture.partitioned(NAMES, [runs, None])).latency_ms == pytest.approx(21.2)
+
+
+def test_latency_of_a_stage_without_multiply_adds_is_there_once_for_each_task() -> None:
+    table = CostTable.measure(_own(nn.ReLU, (4,)))
+    table = dataclasses.replace(table, stage_ms=(3.0,), head_ms={})
+    assert table.of(Architecture.partitioned(NAMES, [Partition()])).latency_ms == 6
+
+
+def test_a_table_is_fast_for_partitions() -> None:
+    backbone = resnet18(0.25)
+    names = [f"task{i}" for i in range(9)]
+    partitions = []
+    for layout in backbone.layouts():
+        groups = []
+        for hidden in layout.hidden:  # a task uses every channel, every second, every fourth, ...
+            mask = np.arange(hidden.channels) % 2 ** np.arange(9)[:, None] == 0
+            groups.append(Group.from_masks([hidden.name], names, mask, mask))
+        partitions.append(Partition(tuple(groups)))
+    architecture = Architecture.partitioned(names, partitions)
+    table = CostTable.measure(backbone)
+    table.of(architecture)
+    start = time.perf_counter()
+    for _ in range(100):
+        table.of(architecture)
+    assert time.perf_counter() - start < 1.0  # 10 ms each, where it takes one
+
+
 def test_a_table_is_fast() -> None:
     table = CostTable.measure(resnet18(0.25), TASKS)
     architecture = Architecture.independent(NAMES, 5)
@@ -196,6 +281,30 @@ def test_latency_of_a_tree_is_the_sum_of_its_parts() -> None:
             "A cost with heads is counted for exactly the tasks of the architecture. Found"
             " architecture of ['shape'] and heads of ['bold', 'shape']. Give the tasks that the"
             " architecture names, or none to leave the heads out.",
+        ),
+        (
+            lambda: cost(
+                Architecture.partitioned(NAMES, [None, owned((9, "sb"))]), mlp(5, (6, 7), 10)
+            ),
+            "A group of a partition has as many channels as each of its layers. Found 9 channels"
+            " for layer '0' of stage 'layer2', which has 10. Make the partition for this backbone"
+            " and its width, or put layers of another size into a group of their own.",
+        ),
+        (
+            lambda: cost(
+                Architecture.partitioned(NAMES, [owned((6, "sb"), layers=("2",)), None]),
+                mlp(5, (6, 7), 10),
+            ),
+            "A partition is for hidden layers, whose channels one other layer reads. Found layer"
+            " '2' of stage 'layer1': its output leaves the stage. Name some of 0.",
+        ),
+        (
+            lambda: cost(
+                Architecture.partitioned(NAMES, [owned((6, "sb"), layers=("conv",))]),
+                _own(nn.ReLU, (4,)),
+            ),
+            "Found layer 'conv' of stage 'only': it has no such layer."
+            " Leave this stage without groups.",
         ),
         (
             lambda: head_costs(_own(lambda: nn.Unflatten(1, (2, 2)), (4,)), TASKS),

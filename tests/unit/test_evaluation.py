@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Callable
@@ -28,6 +29,14 @@ def test_a_cost_survives_json() -> None:
     cost = Cost(params=3, macs=4, per_task={"a": TaskCost(params=1, macs=2)}, latency_ms=0.5)
     assert Cost.from_dict(json.loads(json.dumps(cost.to_dict()))) == cost
     assert Cost.from_dict(SHARED.to_dict()) == SHARED
+    partitioned = Cost(params=3, macs=4, use=0.25)
+    assert Cost.from_dict(json.loads(json.dumps(partitioned.to_dict()))) == partitioned
+
+
+def test_a_cost_of_the_first_version_is_read() -> None:
+    stored = {"params": 3, "macs": 4, "per_task": {}, "latency_ms": None}
+    assert Cost.from_dict(stored) == Cost(params=3, macs=4)
+    assert Cost.from_dict(stored).use is None
 
 
 @pytest.mark.parametrize(
@@ -67,7 +76,11 @@ def test_another_thing_is_not_a_cost(value: Any, found: str) -> None:
         (Budget(latency_ms=5), Cost(params=0, macs=0, latency_ms=5.1), False),
         (Budget(params=2, macs=1), Cost(params=20_000_000, macs=2_000_000_001), True),
         (Budget(params=2, macs=1), Cost(params=20_000_000, macs=2_000_001_000), False),
-        (Budget(use=0.5), Cost(params=10**12, macs=10**12), True),
+        (Budget(use=0.5), Cost(params=10**12, macs=10**12, use=0.5), True),
+        (Budget(use=0.5), Cost(params=0, macs=0, use=0.501), False),
+        (Budget(use=0.5), Cost(params=0, macs=0), False),
+        (Budget(use=1), Cost(params=0, macs=0), True),
+        (Budget(use=0.5, macs=1), Cost(params=0, macs=2_000_001_000, use=0.1), False),
     ],
 )
 def test_a_budget_allows_what_is_within_every_bound(
@@ -102,6 +115,22 @@ def test_a_budget_below_the_shared_network_says_needed_and_given(
         "A budget leaves room for the fully shared network, the cheapest one. "
         f"Found {found}, or take a smaller backbone."
     )
+
+
+def test_a_bound_on_use_leaves_no_room_for_trees() -> None:
+    assert message(lambda: Budget(use=0.5).check(SHARED)) == (
+        "A budget leaves room for the fully shared network, the cheapest one. "
+        "Found use=0.5, where the fully shared network needs 1. "
+        "Leave it out: it is for partitions."
+    )
+
+
+def test_below_the_partition_that_shares_all_there_is_room() -> None:
+    shared = dataclasses.replace(SHARED, use=1.0)
+    budget = Budget(use=0.5, params=0.8, macs=0.5)
+    budget.check(shared)
+    assert not budget.allows(shared, shared)
+    assert budget.allows(Cost(params=8_000_000, macs=1_000_000_000, use=0.4), shared)
 
 
 # --- what a budget is

@@ -9,8 +9,9 @@ from functools import partial
 import torch
 from torch import nn
 
-from sharewise.architecture import Architecture
+from sharewise.architecture import Architecture, Branch
 from sharewise.backbones import Backbone, dry_run, explained, make_on_meta, output_shape
+from sharewise.costs._branch import BranchCost, partitioned_cost, plain_cost
 from sharewise.costs._count import MacCounter
 from sharewise.costs._latency import measure_latency
 from sharewise.errors import InputError
@@ -48,21 +49,40 @@ class CostTable:
     def of(self, architecture: Architecture) -> Cost:
         """The cost of `architecture`; fast enough for a search to call at every step.
 
+        A branch with a partition runs once for each of its tasks, and so does everything below it:
+        their multiply-adds count for each task, their parameters once.
+
         Raises:
             InputError: the architecture has another number of stages, or other tasks than the
-                heads.
+                heads; or a partition that does not fit its stage.
         """
         self.backbone.check(architecture)
         self._check_tasks(architecture)
-        copies = architecture.num_branches
-        params = sum(n * stage.params for n, stage in zip(copies, self.stages, strict=True))
-        macs = sum(n * stage.macs for n, stage in zip(copies, self.stages, strict=True))
-        heads = self.heads.values()
+        params = sum(head.params for head in self.heads.values())
+        macs = sum(head.macs for head in self.heads.values())
+        alone = {task: self.heads.get(task, TaskCost(0, 0)) for task in architecture.tasks}
+        runs = [0.0] * len(self.stages)
+        # Branches come in preorder, so apart[stage] is about the parent of the branch at hand:
+        # whether its tasks' features are different ones.
+        apart = [False] * (len(self.stages) + 1)
+        for stage, branch in architecture.branches():
+            apart[stage + 1] = apart[stage] or branch.partition is not None
+            found = self._branch(stage, branch)
+            tasks = branch.tasks if apart[stage + 1] else branch.tasks[:1]
+            spent = sum(found.alone[task].macs for task in tasks)
+            params += found.params
+            macs += spent
+            whole = self.stages[stage].macs
+            runs[stage] += spent / whole if whole else len(tasks)
+            for task, part in found.alone.items():
+                before = alone[task]
+                alone[task] = TaskCost(before.params + part.params, before.macs + part.macs)
         return Cost(
-            params=params + sum(head.params for head in heads),
-            macs=macs + sum(head.macs for head in heads),
-            per_task={task: self._alone(task) for task in architecture.tasks},
-            latency_ms=self._latency(copies),
+            params=params,
+            macs=macs,
+            per_task=alone,
+            latency_ms=self._latency(runs),
+            use=architecture.mean_use if architecture.partitions else None,
         )
 
     def with_latency(
@@ -78,8 +98,9 @@ class CostTable:
         """This table with measured times, so that `of` estimates an architecture's latency.
 
         The estimate is the sum over branches and heads, each timed alone: it leaves out what
-        branches do to each other (caches, kernels that overlap). For a final number use
-        `measure_latency`.
+        branches do to each other (caches, kernels that overlap). A task that uses some of a
+        branch's channels counts with the share of the stage's multiply-adds that are left, which
+        is less than narrow layers really take. For a final number use `measure_latency`.
 
         Raises:
             InputError: as `measure_latency`; also for another backbone or other tasks than the
@@ -118,16 +139,21 @@ class CostTable:
                 fix="Give the backbone and tasks that CostTable.measure was given.",
             )
 
-    def _alone(self, task: str) -> TaskCost:
-        parts = [*self.stages, *([self.heads[task]] if self.heads else [])]
-        return TaskCost(
-            params=sum(part.params for part in parts), macs=sum(part.macs for part in parts)
+    def _branch(self, stage: int, branch: Branch) -> BranchCost:
+        if branch.partition is None:
+            return plain_cost(branch, self.stages[stage])
+        return partitioned_cost(
+            branch,
+            branch.partition,
+            whole=self.stages[stage],
+            layout=self.backbone.layouts()[stage],
+            subject=f"stage '{self.backbone.stages[stage].name}'",
         )
 
-    def _latency(self, copies: Sequence[int]) -> float | None:
+    def _latency(self, runs: Sequence[float]) -> float | None:
         if self.stage_ms is None or self.head_ms is None:
             return None
-        branches = sum(n * ms for n, ms in zip(copies, self.stage_ms, strict=True))
+        branches = sum(n * ms for n, ms in zip(runs, self.stage_ms, strict=True))
         return branches + sum(self.head_ms.values())
 
     def _check_tasks(self, architecture: Architecture) -> None:
@@ -146,12 +172,14 @@ def cost(
     """Parameters and multiply-adds of an architecture, in all and for each task alone.
 
     Multiply-adds are those of convolutions and matrix products only, for one sample, in eval mode.
-    Heads are counted when `tasks` are given. To cost many architectures, measure once:
-    `CostTable.measure(backbone, tasks).of(architecture)`.
+    Heads are counted when `tasks` are given. The numbers are those of the network that `build`
+    gives, and for each task alone of the one that `extract` gives. To cost many architectures,
+    measure once: `CostTable.measure(backbone, tasks).of(architecture)`.
 
     Raises:
         UnknownLayerError: a stage or head has an op that is neither counted nor known to be free.
-        InputError: the architecture does not belong to the backbone or the tasks.
+        InputError: the architecture does not belong to the backbone or the tasks, or it has a
+            partition that does not fit its stage.
     """
     return CostTable.measure(backbone, tasks).of(architecture)
 
