@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
+from sharewise.spaces._exact import realise_exact
+from sharewise.spaces._groups import HiddenGroup
+from sharewise.spaces._published import published_masks
+from sharewise.spaces._realise import realise
 from sharewise.spaces.branching import Branching
+from sharewise.spaces.partitioning import Partitioning
 
-__all__ = ["Branching"]
+__all__ = [
+    "Branching",
+    "HiddenGroup",
+    "Partitioning",
+    "published_masks",
+    "realise",
+    "realise_exact",
+]

@@ -53,6 +53,7 @@ class Branching:
             isinstance(architecture, Architecture)
             and architecture.tasks == self.tasks
             and architecture.num_stages == self.num_stages
+            and not architecture.partitions
             and self._within(architecture.levels)
         )
 
@@ -127,7 +128,8 @@ class Branching:
             raise InputError(
                 rule="An architecture is varied inside the space that holds it.",
                 found=f"tasks {', '.join(architecture.tasks)} with branches"
-                f" {architecture.num_branches}, where the space has tasks"
+                f" {architecture.num_branches}"
+                f"{' and partitions' if architecture.partitions else ''}, where the space has tasks"
                 f" {', '.join(self.tasks)} and {self.num_stages} stages,"
                 f" max_branches {self.max_branches}",
                 fix="Start from space.sample(rng), or make the space that fits.",
