@@ -153,6 +153,14 @@ def test_a_separate_batch_belongs_to_one_part() -> None:
     assert len(numbers(data.test(batch_size=4))) == 13
 
 
+def test_separate_data_give_their_parts_back() -> None:
+    first, second = small(), other()
+    data = SeparateData([first, second])
+    assert data.parts == (first, second)
+    settings = {"name": "mine", "seed": 3}
+    assert SeparateData([first], settings=settings).settings == settings
+
+
 def test_separate_data_are_described_by_their_parts() -> None:
     data = SeparateData([small(), other()])
     assert data.settings == {"name": "separate", "parts": [{"name": "tensors"}, {"name": "signs"}]}

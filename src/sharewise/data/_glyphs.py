@@ -153,7 +153,7 @@ def glyphs(seed: int = 0, *, size: int = 32, variants: int = 4) -> TensorData:
                 fix="Give a larger number.",
             )
     pairs = [(font, character) for font in FONTS for character in CHARACTERS]
-    images = _draw_all(size, variants, seed)  # [pairs, variants, size, size]
+    images = draw_all(size, variants, seed)  # [pairs, variants, size, size]
     labels = [_labels(font, character) for font, character in pairs]
     splits = np.array([_split_of(font, character) for font, character in pairs])
 
@@ -191,7 +191,7 @@ def _prepare(stored: Tensor) -> Tensor:
     return ((stored.float() - _MEAN) / _DEVIATION).expand(-1, 3, -1, -1)
 
 
-def _draw_all(size: int, variants: int, seed: int) -> NDArray[np.uint8]:
+def draw_all(size: int, variants: int, seed: int) -> NDArray[np.uint8]:
     """Every pair, font by font: bytes [pairs, variants, size, size]."""
     draw = np.random.default_rng([seed, size, variants])
     pairs = len(FONTS) * len(CHARACTERS)

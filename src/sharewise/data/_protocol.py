@@ -62,6 +62,12 @@ def generator(*salt: int | str) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
+def fraction(*salt: int | str) -> float:
+    """A number in [0, 1) that only the salt decides, the same on every machine."""
+    text = "/".join(str(part) for part in salt)
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big") / 2**48
+
+
 def check_batch_size(batch_size: int) -> None:
     """Raises InputError for a batch of no samples."""
     if batch_size < 1:

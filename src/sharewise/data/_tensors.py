@@ -98,11 +98,19 @@ class SeparateData:
     every sample of every part once, the parts' batches mixed in an order that only (seed, epoch)
     decides; validation and test go through the parts one after another.
 
+    settings: JSON that tells how to make the data again (default: the parts').
+
     Raises InputError for two tasks of one name; DataError for no part at all, or for parts whose
     inputs differ in shape.
     """
 
-    def __init__(self, parts: Sequence[TaskData], *, name: str = "separate") -> None:
+    def __init__(
+        self,
+        parts: Sequence[TaskData],
+        *,
+        name: str = "separate",
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
         if not parts:
             raise DataError(
                 rule="Separate data have at least one part.",
@@ -121,9 +129,15 @@ class SeparateData:
         self.tasks = tuple(task for part in parts for task in part.tasks)
         check_tasks(self.tasks)
         self.input_shape = parts[0].input_shape
-        self.settings: dict[str, Any] = {"name": name, "parts": [dict(p.settings) for p in parts]}
+        described = {"name": name, "parts": [dict(part.settings) for part in parts]}
+        self.settings: dict[str, Any] = described if settings is None else dict(settings)
         text = "/".join(part.fingerprint for part in parts)
         self.fingerprint = hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def parts(self) -> tuple[TaskData, ...]:
+        """The data sets that are joined, in the order given."""
+        return self._parts
 
     def train(self, *, batch_size: int, seed: int, epoch: int) -> Iterator[Batch]:
         """Every training sample of every part once, in an order that only (seed, epoch) decides."""
