@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sharewise.runs._files import read_json, write_atomic, write_json
+from sharewise.runs._files import as_json, read_json, write_atomic, write_json
 from sharewise.runs._journal import Journal
 from sharewise.runs._run import Run
 
-__all__ = ["Journal", "Run", "read_json", "write_atomic", "write_json"]
+__all__ = ["Journal", "Run", "as_json", "read_json", "write_atomic", "write_json"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sharewise.training._checkpoint import load_weights
-from sharewise.training._device import pick_device, seeded
+from sharewise.training._device import one_thread, pick_device, seeded
 from sharewise.training._evaluate import evaluate
 from sharewise.training._settings import TrainSettings
 from sharewise.training._tensors import (
@@ -22,6 +22,7 @@ __all__ = [
     "evaluate",
     "load_adam",
     "load_weights",
+    "one_thread",
     "part",
     "pick_device",
     "read_checkpoint",

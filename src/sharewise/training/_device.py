@@ -68,3 +68,14 @@ def modes(network: nn.Module, *, training: bool) -> Iterator[None]:
     finally:
         for module, was in before:
             module.training = was
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One torch thread inside: sums that are split over threads are rounded otherwise."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

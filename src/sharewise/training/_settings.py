@@ -11,6 +11,7 @@ from sharewise.errors import InputError
 
 SCHEDULES = ("cosine", "constant")
 SELECTIONS = ("best", "last")
+TURNS = ("all", "uniform", "curriculum")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -28,6 +29,10 @@ class TrainSettings:
         select: "best" ends with the weights of the epoch whose weighted validation loss is lowest
             (the earliest of equals), "last" with those of the last epoch. The test split never
             decides.
+        turns: which data set a step belongs to, where tasks have inputs of their own: "all" visits
+            every sample once an epoch; "uniform" draws each step's data set with equal chances;
+            "curriculum" draws hard ones more often (Newell et al. 2019, see `training/_turns.py`).
+            An epoch has the same number of steps in all three.
 
     Raises:
         InputError: a value outside these bounds.
@@ -39,6 +44,7 @@ class TrainSettings:
     weight_decay: float = 0.0
     schedule: str = "cosine"
     select: str = "best"
+    turns: str = "all"
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
@@ -47,6 +53,7 @@ class TrainSettings:
         _check_number("weight_decay", self.weight_decay, above_zero=False)
         _check_word("schedule", self.schedule, SCHEDULES)
         _check_word("select", self.select, SELECTIONS)
+        _check_word("turns", self.turns, TURNS)
 
     def to_dict(self) -> dict[str, int | float | str]:
         """The settings as JSON values, in the order of the fields."""

@@ -20,6 +20,7 @@ from sharewise.training._checkpoint import FORMAT, State, Store
 from sharewise.training._device import modes, pick_device, seeded
 from sharewise.training._evaluate import check_match, check_split, labelled, measure
 from sharewise.training._settings import TrainSettings
+from sharewise.training._turns import Answers, Turns
 
 DEFAULTS = TrainSettings()
 Progress = Callable[[dict[str, Any]], None]
@@ -63,7 +64,8 @@ def train(  # noqa: PLR0913 - the public face: each of the eight is one decision
         {task: {metric: value}}: the validation scores of the selected epoch.
 
     Raises:
-        InputError: network and data hold different tasks, or the device is not there.
+        InputError: network and data hold different tasks, the device is not there, or the settings'
+            turns are not for these data.
         DataError: no sample to train on, or a task without a label in the validation split.
         TrainingError: a loss is NaN or infinite; raised before that step touches a weight, and
             before anything is written, so that the run resumes from the epoch before.
@@ -71,6 +73,7 @@ def train(  # noqa: PLR0913 - the public face: each of the eight is one decision
     """
     check_match(network, data)
     check_split(data, "val", batch_size=settings.batch_size)
+    turns = Turns(data, settings, seed=seed)  # refuses before anything is written
     job = _Job(network.to(pick_device(device)), data, settings, seed, pick_device(device))
     store = None if run is None else Store.open(Path(run), _header(job), resume=resume)
     if store is not None and (scores := store.finished(network)) is not None:
@@ -78,9 +81,10 @@ def train(  # noqa: PLR0913 - the public face: each of the eight is one decision
     state = State(network, _adam(job), [])
     if store is not None:
         store.restore(state)
+    turns.go_on(state.entries)
     for epoch in range(len(state.entries) + 1, settings.epochs + 1):
         with seeded(job.device, seed=seed, epoch=epoch):
-            _advance(job, state, epoch)
+            _advance(job, state, turns, epoch)
         if store is not None:
             store.keep(state)
         if progress is not None:
@@ -130,12 +134,12 @@ def _adam(job: _Job) -> torch.optim.Adam:
     )
 
 
-def _advance(job: _Job, state: State, epoch: int) -> None:
+def _advance(job: _Job, state: State, turns: Turns, epoch: int) -> None:
     """Train for one epoch, measure, and add the epoch's entry to the state."""
     if job.settings.select == "best" and state.entries and state.best is None:
         weights = job.network.state_dict()
         state.best = {name: value.detach().clone() for name, value in weights.items()}
-    train_losses = _train_epoch(job, state.optimiser, epoch)
+    train_losses = _train_epoch(job, state.optimiser, turns, epoch)
     size = job.settings.batch_size
     measured = measure(job.network, job.data, "val", batch_size=size, device=job.device)
     for name, loss in measured.losses.items():
@@ -147,6 +151,8 @@ def _advance(job: _Job, state: State, epoch: int) -> None:
         "loss": sum(task.weight * measured.losses[task.name] for task in job.data.tasks),
         "val": measured.scores,
     }
+    if turns.running:
+        entry["running"] = dict(turns.running)
     state.entries.append(entry)
     if _chosen(state.entries, job.settings) is entry:
         state.best = None
@@ -169,7 +175,9 @@ def _report(job: _Job, entry: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _train_epoch(job: _Job, optimiser: torch.optim.Optimizer, epoch: int) -> dict[str, float]:
+def _train_epoch(
+    job: _Job, optimiser: torch.optim.Optimizer, turns: Turns, epoch: int
+) -> dict[str, float]:
     """One pass over the train split; each task's mean loss over labelled samples, as met."""
     settings, device = job.settings, job.device
     tasks = {task.name: task for task in job.data.tasks}
@@ -177,14 +185,15 @@ def _train_epoch(job: _Job, optimiser: torch.optim.Optimizer, epoch: int) -> dic
     weights: dict[tuple[str, ...], Tensor] = {}
     samples, seen = max(1, job.data.sizes()["train"]), 0
     with modes(job.network, training=True):
-        for batch in job.data.train(batch_size=settings.batch_size, seed=job.seed, epoch=epoch):
+        for batch in turns.batches(epoch):
             share = (epoch - 1 + min(1.0, seen / samples)) / settings.epochs
             for group in optimiser.param_groups:
                 group["lr"] = _learning_rate(settings, share)
             # None, not zeros: so Adam leaves the branches and heads of absent tasks alone.
             optimiser.zero_grad(set_to_none=True)
-            losses, counts = _losses(job.network, batch, tasks=tasks, device=device)
-            meter.add(batch.tasks, losses, counts)
+            losses, answers = _losses(job.network, batch, tasks=tasks, device=device)
+            meter.add(batch.tasks, losses, [len(answers[name][1]) for name in batch.tasks])
+            turns.note(answers)
             if batch.tasks not in weights:
                 weights[batch.tasks] = losses.new_tensor([tasks[n].weight for n in batch.tasks])
             torch.dot(losses, weights[batch.tasks]).backward()
@@ -195,16 +204,16 @@ def _train_epoch(job: _Job, optimiser: torch.optim.Optimizer, epoch: int) -> dic
 
 def _losses(
     network: Network, batch: Batch, *, tasks: dict[str, Task], device: torch.device
-) -> tuple[Tensor, list[int]]:
-    """Loss [tasks] and number of labelled samples of each task in the batch."""
+) -> tuple[Tensor, Answers]:
+    """Loss [tasks], and each task's outputs and targets of its labelled samples in the batch."""
     outputs = network(batch.inputs.to(device, non_blocking=True), tasks=batch.tasks)
-    losses, counts = [], []
+    losses, answers = [], {}
     for name in batch.tasks:
         output, target = labelled(tasks[name], outputs[name], batch.targets[name])
         # Without a label the loss is the sum of no rows: 0, with a gradient of zeros.
         losses.append(tasks[name].loss(output, target) if len(target) else output.sum())
-        counts.append(len(target))
-    return torch.stack(losses), counts
+        answers[name] = (output, target)
+    return torch.stack(losses), answers
 
 
 def _learning_rate(settings: TrainSettings, share: float) -> float:
