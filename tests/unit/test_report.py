@@ -1,17 +1,14 @@
 from __future__ import annotations
 
-import json
-import os
 import re
-import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
-from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from _page import Text, on_a_phone
 from _run_folder import (
     GLYPH_LEVELS,
     GLYPH_TASKS,
@@ -33,32 +30,6 @@ from sharewise.runs import read_json, write_json
 MIB = 2**20
 LARGE = 40
 DEEP = 18
-
-
-class Text(HTMLParser):
-    """What a reader sees: the text of a page without its styles."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.words: list[str] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self._hidden = False
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        self._hidden = tag == "style"
-
-    def handle_endtag(self, tag: str) -> None:
-        self._hidden = False
-
-    def handle_data(self, data: str) -> None:
-        if not self._hidden:
-            self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return re.sub(r"[\s\u202f]+", " ", " ".join(self.words))
 
 
 def report(folder: Path, made: Made | None = None, *, leave_out: tuple[str, ...] = ()) -> str:
@@ -504,40 +475,9 @@ def test_data_of_the_users_own_leaves_a_place_to_fill_in(tmp_path: Path) -> None
 
 # --- in a browser
 
-_MEASURE = """<script>
-const wide = [...document.querySelectorAll("figure, table, pre, svg, p, dl")]
-  .filter(e => !e.closest(".scroll") && e.getBoundingClientRect().right > innerWidth + 1);
-const root = document.documentElement;
-parent.postMessage({hidden: root.scrollWidth - root.clientWidth, window: innerWidth,
-  wide: wide.length, height: document.body.scrollHeight}, "*");
-</script>"""
-_FRAME = """<iframe src="copy.html" style="width: 420px; height: 900px; border: 0"></iframe>
-<script>addEventListener("message", e => { document.title = JSON.stringify(e.data); });</script>"""
-
 
 def test_a_phone_shows_the_page_without_scrolling_sideways(tmp_path: Path, glyphs: str) -> None:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("chromium is not installed (Debian: apt-get install chromium).")
-    (tmp_path / "copy.html").write_text(glyphs + _MEASURE, encoding="utf-8")
-    (tmp_path / "frame.html").write_text(_FRAME)
-    words = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run"
-    quiet = "--disable-background-networking --disable-component-update --disable-sync"
-    done = subprocess.run(
-        [
-            *(chromium, *words.split(), *quiet.split()),
-            f"--user-data-dir={tmp_path / 'profile'}",
-            *("--virtual-time-budget=3000", "--dump-dom", (tmp_path / "frame.html").as_uri()),
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-        env={**os.environ, "HOME": str(tmp_path)},
-    )
-    title = re.search("<title>(.*)</title>", done.stdout)
-    assert title, done.stderr[-2000:]
-    measured = json.loads(title[1])
+    measured = on_a_phone(tmp_path, glyphs)
     assert measured["window"] == 420
     assert measured["hidden"] == 0
     assert measured["wide"] == 0

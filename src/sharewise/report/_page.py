@@ -12,8 +12,16 @@ from sharewise.report._plots import Tile
 
 def page(pieces: Mapping[str, str]) -> str:
     """The template page.html with every piece in its place; pieces are HTML."""
-    text = files("sharewise.report").joinpath("page.html").read_text(encoding="utf-8")
-    return Template(text).substitute(pieces)
+    return Template(_text("page.html")).substitute(pieces)
+
+
+def partition_styles() -> str:
+    """The styles of what only reports of partitions hold."""
+    return _text("partition.css")
+
+
+def _text(name: str) -> str:
+    return files("sharewise.report").joinpath(name).read_text(encoding="utf-8")
 
 
 def section(title: str, *parts: str) -> str:

@@ -24,17 +24,18 @@ def pareto(facts: Facts) -> str:
     low, high = min(0.0, *gains), max(0.0, *gains)
     room = 0.12 * ((high - low) or 1.0)
     bound = _bound(facts)
-    most = max(*places.values(), 1.2)
+    most = max(*places.values(), 1.02 if facts.is_partitioning else 1.2)
     if bound and bound < 2 * most:
         most = max(most, bound)
+    least = min(*places.values(), 1.0)
     axes = Axes(
-        (min(*places.values(), 1.0) / 1.06, most * 1.12),
+        (least / 1.06, most * 1.12),
         (low - room, high + room),
         width=620, height=330, left=56, bottom=48, right=20, top=28, size=_SIZE, log_x=True,
     )  # fmt: skip
     unit = _quantity(facts)[1]
     frame = axes.frame(
-        [(value, f"{value:g}×") for value in _log_ticks(most)],
+        [(value, f"{value:g}×") for value in _log_ticks(least, most)],
         [
             (value, f"{value:+g} %".replace("-", "−") if value else "0")
             for value in ticks(*axes.y, 6)
@@ -51,9 +52,12 @@ def pareto(facts: Facts) -> str:
 
 
 def _quantity(facts: Facts) -> tuple[str, str]:
-    """What the horizontal axis counts: parameters, unless the budget bounds multiply-adds alone."""
+    """What the horizontal axis counts: parameters, unless the budget bounds something else.
+
+    A bound on use is one on multiply-adds: parameters stay where some task uses a channel.
+    """
     bounds = facts.budget.to_dict() if facts.budget else {}
-    if ("macs" in bounds or "macs_g" in bounds) and not {"params", "params_m"} & set(bounds):
+    if {"macs", "macs_g", "use"} & set(bounds) and not {"params", "params_m"} & set(bounds):
         return "macs", "multiply-adds"
     return "params", "parameters"
 
@@ -71,10 +75,12 @@ def _extent(row: Row) -> Iterator[float]:
         yield mean + (spread or 0.0)
 
 
-def _log_ticks(most: float) -> list[float]:
-    """1, 2, 4 ...; closer ones where the networks are."""
+def _log_ticks(least: float, most: float) -> list[float]:
+    """1, 2, 4 ...; closer ones where the networks are, and parts of 1 where some cost less."""
     steps = [1, 1.25, 1.5, 1.75, 2] if most < 2.2 else [1, 1.5, 2, 3, 4, 6, 8]
-    return [step for step in (*steps, 16, 32) if step <= most * 1.1]
+    parts = [0.1, 0.2, 0.4, 0.6, 0.8] if least < 0.7 else [0.7, 0.75, 0.8, 0.85, 0.9, 0.95]
+    below = [part for part in parts if least < 1 and least / 1.06 < part]
+    return [*below, *(step for step in (*steps, 16, 32) if step <= most * 1.1)]
 
 
 def _bound(facts: Facts) -> float | None:

@@ -103,7 +103,7 @@ def _heat_map(
     parts.append(
         f'<g transform="translate({left:.2f} 4) scale({cell:.4f})" shape-rendering="crispEdges">'
     )
-    parts.extend(_shades(cells))
+    parts.extend(shades(cells))
     place = {task: number for number, task in enumerate(order)}
     for tasks in facts.architecture.levels[stage] if facts.architecture else ():
         start = min(place[task] for task in tasks)
@@ -129,16 +129,19 @@ def _heat_map(
     return axes.svg(parts, label=label)
 
 
-def _shades(cells: Sequence[Sequence[float]]) -> Iterator[str]:
-    """One path for each shade, of runs of equal cells: a few kB where cells would be MB."""
+def shades(cells: Sequence[Sequence[float]]) -> Iterator[str]:
+    """Cells of 1 x 1 with values in [0, 1], as one path for each shade.
+
+    Runs of equal cells are one rectangle: a few kB where cells would be MB.
+    """
     paths: dict[int, list[str]] = {}
     for row, values in enumerate(cells):
-        shades = [round(_SHADES * min(1.0, max(0.0, value))) for value in values]
+        levels = [round(_SHADES * min(1.0, max(0.0, value))) for value in values]
         start = 0
-        for column in range(1, len(shades) + 1):
-            if column == len(shades) or shades[column] != shades[start]:
+        for column in range(1, len(levels) + 1):
+            if column == len(levels) or levels[column] != levels[start]:
                 run = f"M{start} {row}h{column - start}v1h-{column - start}z"
-                paths.setdefault(shades[start], []).append(run)
+                paths.setdefault(levels[start], []).append(run)
                 start = column
     for shade, runs in sorted(paths.items()):
         if shade:

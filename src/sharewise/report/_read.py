@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,11 +13,15 @@ import numpy as np
 from sharewise.architecture import Architecture
 from sharewise.errors import FormatError
 from sharewise.evaluation import Budget, Cost
+from sharewise.report._regions import similar_order
+from sharewise.report._trail import Trail, read_trail
+from sharewise.report._tree import NUM_COLOURS, task_colours, tree_order
 from sharewise.report._words import stage_titles
 from sharewise.runs import Journal, Run, read_json
 
 _T = TypeVar("_T")
 _RESIDUAL = 1e-6  # of the largest cost: whole numbers that fit a sum fit it exactly
+_ROWS = ("found", "shared", "divided", "random", "independent")  # of partitions, as they are shown
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,21 @@ class Row:
         """Multiply-adds per sample, mean over the architectures."""
         return sum(cost.macs for cost in self.costs) / len(self.costs)
 
+    @property
+    def use(self) -> float | None:
+        """The share of the hidden channels that a task uses; None without partitions."""
+        known = [cost.use for cost in self.costs if cost.use is not None]
+        return sum(known) / len(known) if known else None
+
+    @property
+    def alone(self) -> tuple[float, float] | None:
+        """(parameters, multiply-adds) of one task alone, mean over tasks; None if not counted."""
+        known = [task for cost in self.costs for task in cost.per_task.values()]
+        if not known:
+            return None
+        params, macs = sum(each.params for each in known), sum(each.macs for each in known)
+        return params / len(known), macs / len(known)
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -63,6 +82,8 @@ class Facts:
         rows: The networks of the comparison, by name.
         comparison: The rest of comparison.json.
         scores: {"split", "scores": {task: {metric: value}}} of the trained network.
+        entries: All lines of the journal.
+        proxy: proxy.json: what candidates scored in the search and after full training.
     """
 
     folder: str
@@ -73,6 +94,34 @@ class Facts:
     rows: Mapping[str, Row]
     comparison: Mapping[str, Any]
     scores: Mapping[str, Any]
+    entries: tuple[Mapping[str, Any], ...] = ()
+    proxy: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def is_partitioning(self) -> bool:
+        """Whether the run searched for channels of tasks, and not for a tree."""
+        return self.settings.get("method") == "partitioning"
+
+    @cached_property
+    def trail(self) -> Trail:
+        """How a partitioning search went."""
+        return read_trail(self.entries)
+
+    @cached_property
+    def order(self) -> tuple[str, ...]:
+        """The tasks as pictures show them: as leaves of the tree, or similar ones together."""
+        if self.architecture is None:
+            return self.tasks
+        if self.is_partitioning:
+            return similar_order(self.architecture)
+        return tree_order(self.architecture)
+
+    @cached_property
+    def colours(self) -> Mapping[str, int]:
+        """The colour (0 to 7) of each task: its group's, or where there are none its own."""
+        if self.is_partitioning:
+            return {task: place % NUM_COLOURS for place, task in enumerate(self.order)}
+        return task_colours(self.architecture) if self.architecture else {}
 
     @cached_property
     def tasks(self) -> tuple[str, ...]:
@@ -84,6 +133,8 @@ class Facts:
         """How many stages the backbone has; 0 where no file tells."""
         if self.architecture:
             return self.architecture.num_stages
+        if self.is_partitioning:
+            return len(self.settings.get("stages") or ())
         return len(self.epochs[-1].get("sharing", ())) if self.epochs else 0
 
     @cached_property
@@ -103,10 +154,22 @@ class Facts:
         """The seeds of the comparison."""
         return tuple(dict.fromkeys(seed for row in self.rows.values() for seed in row.test))
 
+    def accuracy(self, row: Row) -> dict[str, float] | None:
+        """{seed: mean accuracy over tasks}; None where some task is scored by something else."""
+        found: dict[str, float] = {}
+        for seed, scores in row.test.items():
+            firsts = [next(iter(metrics.items()), ("", 0.0)) for metrics in scores.values()]
+            if not firsts or any(metric != "accuracy" for metric, _ in firsts):
+                return None
+            found[seed] = sum(value for _, value in firsts) / len(firsts)
+        return found or None
+
     def cost_of(self, name: str) -> tuple[float, float] | None:
         """(parameters, multiply-adds) of "found", "shared" or "independent", heads included."""
         if name in self.rows:
             return self.rows[name].params, self.rows[name].macs
+        if self.is_partitioning:
+            return self._judged_cost(name)
         shapes = {
             "found": self.architecture.num_branches if self.architecture else (),
             "shared": (1,) * self.num_stages,
@@ -152,6 +215,11 @@ class Facts:
         ]
         return [entry for entry in known if len(entry[0]) == self.num_stages]
 
+    def _judged_cost(self, name: str) -> tuple[float, float] | None:
+        """The cost of the found partition as the search noted it; no other is known from there."""
+        found = self.trail.candidate(self.architecture.digest) if self.architecture else None
+        return (found.params, found.macs) if found and name == "found" else None
+
     def _any_tasks(self) -> Iterable[str]:
         return self.architecture.tasks if self.architecture else ()
 
@@ -164,16 +232,22 @@ def read_facts(run: Run) -> Facts:
     """
     journal = Journal.read(run.journal) if run.journal.is_file() else None
     entries = journal.entries if journal else []
+    settings = run.settings
     comparison = _read(run.comparison, _comparison) or {}
+    rows = comparison.get("rows", {})
+    if settings.get("method") == "partitioning":
+        rows = {name: rows[name] for name in dict.fromkeys((*_ROWS, *rows)) if name in rows}
     return Facts(
         folder=run.folder.resolve().name,
-        settings=run.settings,
+        settings=settings,
         architecture=_read(run.architecture, Architecture.from_dict),
         epochs=tuple(entry for entry in entries if "epoch" in entry) if journal else None,
         read_off=next((entry["read_off"] for entry in entries if "read_off" in entry), {}),
-        rows=comparison.get("rows", {}),
+        rows=rows,
         comparison=comparison,
         scores=_read(run.scores, dict) or {},
+        entries=tuple(entries),
+        proxy=_read(run.folder / "proxy.json", dict) or {},
     )
 
 

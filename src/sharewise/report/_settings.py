@@ -23,8 +23,11 @@ _SHOWN_ELSEWHERE = {
     "seed",
     "stages",
 }
+# What a partitioning search writes besides, shown in words of its own or nowhere.
+_PARTITIONING = {"groups", "strategy", "stage_params"}
+_PARTS = {"initial": "initial weights", "teachers": "teachers", "distil": "distillation"}
 _CALLS = {
-    "sw.data": ("glyphs", "planted"),
+    "sw.data": ("decathlon_mini", "glyphs", "planted"),
     "sw.backbones": ("mlp", "resnet18", "resnet26", "resnet34", "vgg16_bn"),
 }
 _WIDTH = 80
@@ -59,6 +62,16 @@ def snippet(facts: Facts) -> str:
         "network = sw.build(architecture, backbone, data.tasks)  # a plain nn.Module\n"
         'safetensors.torch.load_model(network, "network.safetensors")\n\n'
         "outputs = network.eval()(inputs)  # inputs [batch, ...] -> {task: output}\n"
+    ) + (_alone(facts) if facts.is_partitioning else "")
+
+
+def _alone(facts: Facts) -> str:
+    """How to take one task's network out of a partition."""
+    task = _literal(facts.order[0])
+    return (
+        "\nfrom sharewise.networks import extract\n\n"
+        f"alone = extract(network, {task}, backbone=backbone)"
+        "  # without the channels of others\n"
     )
 
 
@@ -66,7 +79,7 @@ def _call(room: str, settings: Mapping[str, Any]) -> str:
     """The call that the settings stand for, or nothing where they do not name one."""
     # The one setting that stands for a function is left out where it is the default.
     given = {word: value for word, value in settings.items() if (word, value) != _DEFAULT}
-    name = given.pop("name", None)
+    name = str(given.pop("name", "")).replace("-", "_")
     if name not in _CALLS[room] or "nonlinearity" in given:
         return ""
     words = [f"{word}={_literal(value)}" for word, value in given.items()]
@@ -95,16 +108,35 @@ def _entries(facts: Facts) -> Iterator[tuple[str, str]]:
     yield "tasks", escape(", ".join(facts.tasks) or "not known")
     if facts.budget:
         yield "budget", escape(budget_words(facts.budget))
-    yield "search", _pairs(settings.get("search") or {})
+    yield from _search_entries(facts)
     yield "search seed", escape(str(settings.get("seed", "not known")))
     if facts.rows:
         yield "comparison seeds", escape(", ".join(facts.seeds))
         yield "comparison training", _pairs(facts.comparison.get("train") or {})
     if facts.architecture:
         yield "architecture", f"<code>{facts.architecture.digest}</code>"
+    shown = _SHOWN_ELSEWHERE | (_PARTITIONING if facts.is_partitioning else set())
     for name, value in settings.items():
-        if name not in _SHOWN_ELSEWHERE:
+        if name not in shown:
             yield name, _pairs(value) if isinstance(value, dict) else escape(_value(value))
+
+
+def _search_entries(facts: Facts) -> Iterator[tuple[str, str]]:
+    """The settings of the search; those of its parts stand in lines of their own."""
+    search = dict(facts.settings.get("search") or {})
+    if not facts.is_partitioning:
+        yield "search", _pairs(search)
+        return
+    layers = [
+        f"{facts.stage_names[int(group['stage'])]}: {', '.join(group['layers'])}"
+        f" ({group['channels']} channels)"
+        for group in facts.settings.get("groups") or ()
+    ]
+    yield "layers", escape("; ".join(layers) or "not known")
+    yield "strategy", _pairs(facts.settings.get("strategy") or {})
+    parts = {name: _pairs(search.pop(name, None) or {}) for name in _PARTS}
+    yield "search", _pairs(search)
+    yield from ((_PARTS[name], text) for name, text in parts.items())
 
 
 def _pairs(values: Mapping[str, Any]) -> str:

@@ -7,13 +7,13 @@ from html import escape
 
 from sharewise.report._page import table
 from sharewise.report._read import Facts, Row
-from sharewise.report._tree import task_colours, tree_order
 from sharewise.report._words import (
     mean_spread,
     milliseconds,
     plural,
     quantity,
     score,
+    share,
     signed,
     times,
 )
@@ -26,35 +26,83 @@ _WORDS = {
 }
 
 
+_PARTITION_WORDS = {
+    "found": ("found by sharewise", ""),
+    "shared": ("shared", "every task uses every channel"),
+    "divided": ("divided", "an equal part of the channels each"),
+    "random": ("random", "random partitions, same mean use"),
+    "independent": ("independent", "a network for each task"),
+}
+
+
 def row_words(facts: Facts, row: Row) -> str:
-    """What a row of the comparison is, in words."""
+    """What a row of the comparison is, in words; HTML."""
+    if facts.is_partitioning:
+        name, what = _PARTITION_WORDS.get(row.name, (row.name, ""))
+        return f"{escape(name)}<br><small>{what}</small>" if what else escape(name)
     words = _WORDS.get(row.name, row.name)
     if row.name == "random" and len(row.architectures) > 1:
         return f"{plural(len(row.architectures), 'random tree')}, same budget"
-    return words
+    return escape(words)
 
 
 def network_table(facts: Facts) -> str:
     """A row for each network: gains and costs."""
-    shared = facts.rows.get("shared")
-    heads = ["network", "gain over shared", "gain over independent", "parameters", "multiply-adds"]
-    has_latency = any(row.latency_ms is not None for row in facts.rows.values())
-    if has_latency:
-        heads.append("latency")
-
-    def cells(row: Row) -> Iterator[str]:
-        yield escape(row_words(facts, row))
-        yield "–" if row.name == "shared" else escape(signed(*row.gains))
-        yield "–" if row.name == "independent" else escape(signed(*row.gains_independent))
-        for word in ("params", "macs"):
-            value = getattr(row, word)
-            ratio = f" <small>{times(value / getattr(shared, word))}</small>" if shared else ""
-            yield f"{quantity(value)}{ratio}"
-        if has_latency:
-            yield "–" if row.latency_ms is None else milliseconds(row.latency_ms)
-
-    rows = [("found" if row.name == "found" else "", cells(row)) for row in facts.rows.values()]
+    columns = list(_columns(facts))
+    rows = [
+        (
+            "found" if row.name == "found" else "",
+            [row_words(facts, row), *(cell(row) for _, cell in columns)],
+        )
+        for row in facts.rows.values()
+    ]
+    heads = ["network", *(head for head, _ in columns)]
     return table(heads, rows, label="Gains and costs of each network")
+
+
+_Column = tuple[str, Callable[[Row], str]]
+
+
+def _columns(facts: Facts) -> Iterator[_Column]:
+    """(heading, cell of a row) of the table of networks."""
+    rows = facts.rows.values()
+    if facts.is_partitioning and all(facts.accuracy(row) for row in rows):
+        yield "mean accuracy", lambda row: _accuracy(facts, row)
+    yield (
+        "gain over shared",
+        lambda row: "–" if row.name == "shared" else escape(signed(*row.gains)),
+    )
+    yield (
+        "gain over independent",
+        lambda row: "–" if row.name == "independent" else escape(signed(*row.gains_independent)),
+    )
+    if facts.is_partitioning:
+        yield "use", lambda row: "–" if row.use is None else escape(share(row.use))
+    yield "parameters", lambda row: _cost(facts, row, lambda each: each.params)
+    if facts.is_partitioning and all(row.alone for row in rows):
+        yield (
+            "multiply-adds of a task",
+            lambda row: _cost(facts, row, lambda each: each.alone[1] if each.alone else 0.0),
+        )
+    else:
+        yield "multiply-adds", lambda row: _cost(facts, row, lambda each: each.macs)
+    if any(row.latency_ms is not None for row in rows):
+        yield (
+            "latency",
+            lambda row: "–" if row.latency_ms is None else milliseconds(row.latency_ms),
+        )
+
+
+def _accuracy(facts: Facts, row: Row) -> str:
+    return escape(score("accuracy", list((facts.accuracy(row) or {}).values())))
+
+
+def _cost(facts: Facts, row: Row, of: Callable[[Row], float]) -> str:
+    """A cost, and how many times that of sharing everything it is."""
+    shared = facts.rows.get("shared")
+    gap = "<br>" if facts.is_partitioning else " "
+    ratio = f"{gap}<small>{times(of(row) / of(shared))}</small>" if shared else ""
+    return f"{quantity(of(row))}{ratio}"
 
 
 def task_table(facts: Facts) -> str:
@@ -111,16 +159,15 @@ def scores_table(facts: Facts) -> str:
 
 
 def _ordered(facts: Facts) -> list[str]:
-    """The tasks of the comparison, as the leaves of the tree stand."""
+    """The tasks of the comparison, in the order of the pictures."""
     first = next(iter(facts.rows.values()))
     scored = set(next(iter(first.test.values()), ()))
     return sorted(scored, key=_place(facts))
 
 
 def _place(facts: Facts) -> Callable[[str], tuple[int, str]]:
-    """The place of a task among the leaves of the tree."""
-    order = tree_order(facts.architecture) if facts.architecture else facts.tasks
-    places = {task: place for place, task in enumerate(order)}
+    """The place of a task in the order of the pictures."""
+    places = {task: place for place, task in enumerate(facts.order)}
     return lambda task: (places.get(task, len(places)), task)
 
 
@@ -140,7 +187,6 @@ def _best(means: list[float | None], lower_is_better: bool) -> set[int]:
 
 def _dot(facts: Facts, task: str) -> str:
     """The colour of the task's group."""
-    colours = task_colours(facts.architecture) if facts.architecture else {}
-    if task not in colours:
+    if task not in facts.colours:
         return ""
-    return f'<span class="dot" style="background: var(--g{colours[task]})"></span>'
+    return f'<span class="dot" style="background: var(--g{facts.colours[task]})"></span>'

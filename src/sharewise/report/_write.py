@@ -9,8 +9,18 @@ from pathlib import Path
 
 from sharewise.errors import FormatError
 from sharewise.report._answer import answer
-from sharewise.report._page import figure, figures, missing, page, section, tiles
+from sharewise.report._page import (
+    figure,
+    figures,
+    missing,
+    page,
+    partition_styles,
+    section,
+    tiles,
+)
 from sharewise.report._pareto import pareto
+from sharewise.report._partition import partition_sections, search_sections
+from sharewise.report._partition_answer import partition_answer, partition_figures
 from sharewise.report._plots import heat_maps, progress, sharing_lines
 from sharewise.report._read import Facts, read_facts
 from sharewise.report._settings import load_words, settings_list
@@ -47,12 +57,14 @@ def write_report(run: Path) -> Path:
 def _html(facts: Facts) -> str:
     data = str((facts.settings.get("data") or {}).get("name") or facts.folder)
     heading = f"What {plural(len(facts.tasks), 'task')} of {data} should share"
+    paragraphs = partition_answer(facts) if facts.is_partitioning else answer(facts)
     return page(
         {
+            "styles": partition_styles() if facts.is_partitioning else "",
             "title": escape(f"{data} · sharewise"),
             "kicker": escape(_kicker(facts)),
             "heading": escape(heading),
-            "answer": "".join(f"<p>{escape(text)}</p>" for text in answer(facts)),
+            "answer": "".join(f"<p>{escape(text)}</p>" for text in paragraphs),
             "figures": figures(_key_figures(facts)),
             "sections": "".join(_sections(facts)),
             "footer": escape(
@@ -78,6 +90,9 @@ def _kicker(facts: Facts) -> str:
 
 
 def _key_figures(facts: Facts) -> Iterator[tuple[str, str]]:
+    if facts.is_partitioning:
+        yield from partition_figures(facts)
+        return
     found = facts.cost_of("found")
     count = len(facts.tasks)
     if facts.architecture is None or found is None:
@@ -99,9 +114,14 @@ def _key_figures(facts: Facts) -> Iterator[tuple[str, str]]:
 
 
 def _sections(facts: Facts) -> Iterator[str]:
-    yield section("The tree", *_tree(facts))
-    yield section("Against the alternatives", *_comparison(facts))
-    yield section("How the search decided", *_search(facts))
+    if facts.is_partitioning:
+        yield from partition_sections(facts)
+        yield section("Against the alternatives", *_comparison(facts))
+        yield from search_sections(facts)
+    else:
+        yield section("The tree", *_tree(facts))
+        yield section("Against the alternatives", *_comparison(facts))
+        yield section("How the search decided", *_search(facts))
     yield section("The trained network", *_trained(facts))
     yield section("What was run", settings_list(facts))
 
@@ -135,8 +155,9 @@ def _comparison(facts: Facts) -> Iterator[str]:
         return
     several = len(facts.seeds) > 1
     means = " Numbers are means over seeds ± their sample standard deviation." if several else ""
+    begun = "from the same initial weights" if facts.is_partitioning else "from scratch"
     yield (
-        f"<p>Every network was trained from scratch with the same settings and"
+        f"<p>Every network was trained {begun} with the same settings and"
         f" {plural(len(facts.seeds), 'seed')}, and scored on the test split with the weights that"
         f" the validation split selected.{means}</p>"
     )
