@@ -11,6 +11,7 @@ from sharewise.architecture import Architecture
 from sharewise.backbones import (
     Backbone,
     Stage,
+    convnet,
     mlp,
     output_shape,
     resnet18,
@@ -45,6 +46,17 @@ def _own(*makes: Callable[[], nn.Module], shape: tuple[int, ...] = (3, 8, 8)) ->
 )
 def test_parameter_counts_are_torchvisions(make: Callable[[], Backbone], count: int) -> None:
     assert _params(make()) == count
+
+
+def test_convnet_has_the_sizes_of_its_convolutions() -> None:
+    backbone = convnet()
+    pairs = [(3, 16), (16, 32), (32, 64), (64, 64), (64, 64), (64, 64)]
+    norms = 2 * sum(outputs for _, outputs in pairs)
+    assert _params(backbone) == sum(9 * i * o for i, o in pairs) + norms
+    assert backbone.shapes() == ((16, 16, 16), (32, 8, 8), (64, 4, 4))
+    assert convnet(input_size=(21, 30)).shapes() == ((16, 11, 15), (32, 6, 8), (64, 3, 4))
+    assert [len(layout.hidden) for layout in backbone.layouts()] == [0, 0, 3]
+    assert _params(convnet(0.5)) < _params(backbone) / 3
 
 
 def test_resnet26_has_the_published_sizes() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sharewise.backbones._backbone import Backbone, Stage
+from sharewise.backbones._convnet import convnet
 from sharewise.backbones._dry_run import (
     check_module,
     dry_run,
@@ -24,6 +25,7 @@ __all__ = [
     "Stage",
     "Trace",
     "check_module",
+    "convnet",
     "dry_run",
     "explained",
     "make_on_meta",
