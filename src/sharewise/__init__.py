@@ -24,12 +24,23 @@ _HOMES = {
     "Budget": "evaluation",
     "CompareSettings": "baselines",
     "Cost": "evaluation",
+    "DistilSettings": "evaluators",
+    "Evolution": "strategies",
+    "Exhaustive": "strategies",
+    "Group": "architecture",
+    "Initial": "evaluators",
     "Metric": "tasks",
+    "Owners": "architecture",
+    "Partition": "architecture",
+    "PartitionSettings": "search",
+    "PartitioningResult": "search",
+    "RandomSearch": "strategies",
     "SearchResult": "search",
     "SearchSettings": "search",
     "SharewiseError": "errors",
     "Stage": "backbones",
     "Task": "tasks",
+    "Teachers": "evaluators",
     "TrainSettings": "training",
     "build": "networks",
     "compare": "baselines",
@@ -38,6 +49,7 @@ _HOMES = {
     "export": "networks",
     "measure_latency": "costs",
     "search_branching": "search",
+    "search_partitioning": "search",
     "train": "training",
     "write_report": "report",
 }
@@ -55,15 +67,24 @@ if TYPE_CHECKING:  # what type checkers and editors see
         spaces,
         tasks,
     )
-    from sharewise.architecture import Architecture, Branch
+    from sharewise.architecture import Architecture, Branch, Group, Owners, Partition
     from sharewise.backbones import Backbone, Stage
     from sharewise.baselines import CompareSettings, compare
     from sharewise.costs import cost, measure_latency
     from sharewise.errors import SharewiseError
     from sharewise.evaluation import Budget, Cost
+    from sharewise.evaluators import DistilSettings, Initial, Teachers
     from sharewise.networks import build, export
     from sharewise.report import write_report
-    from sharewise.search import SearchResult, SearchSettings, search_branching
+    from sharewise.search import (
+        PartitioningResult,
+        PartitionSettings,
+        SearchResult,
+        SearchSettings,
+        search_branching,
+        search_partitioning,
+    )
+    from sharewise.strategies import Evolution, Exhaustive, RandomSearch
     from sharewise.tasks import Metric, Task
     from sharewise.training import TrainSettings, evaluate, train
 

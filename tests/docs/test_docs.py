@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -44,7 +45,8 @@ def test_the_python_of_a_page_runs(
     namespace: dict[str, object] = {"__name__": "docs"}
     for line, code in blocks(page):
         # Empty lines in front, so that a traceback names the line of the page.
-        exec(compile("\n" * line + code, str(page), "exec"), namespace)
+        # Not with this file's __future__: a reader's annotations are values, as in a notebook.
+        exec(compile("\n" * line + code, str(page), "exec", dont_inherit=True), namespace)
 
 
 def commands(page: Path) -> Iterator[str]:
@@ -84,20 +86,37 @@ def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
             assert found["anchor"] in anchors(target), found[0]
 
 
+def told_settings(name: str, names: dict[str, object]) -> dict[str, object]:
+    """{setting: default} of a page's table; `names` are what the defaults are written with."""
+    text = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([\w.]+)` \| `([^`]*)` \|", text, re.MULTILINE)
+    assert len(dict(rows)) == len(rows), "a setting is explained once"
+    return {setting: eval(default, names) for setting, default in rows}
+
+
+def defaults(kind: type[Any]) -> dict[str, object]:
+    settings = kind()
+    return {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
+
+
 def test_every_setting_of_a_search_is_explained_with_its_default() -> None:
-    text = (ROOT / "docs" / "branching.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `(\w+)` \| `([^`]*)` \|", text, re.MULTILINE)
-    told = {name: eval(default, dict(vars(sw.search))) for name, default in rows}
-    settings = sw.SearchSettings()
-    assert told == {
-        field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)
-    }
+    assert told_settings("branching.md", dict(vars(sw.search))) == defaults(sw.SearchSettings)
+
+
+def test_every_setting_of_a_partitioning_search_is_explained_with_its_default() -> None:
+    distil = {f"distil.{name}": value for name, value in defaults(sw.DistilSettings).items()}
+    outer = defaults(sw.PartitionSettings)
+    assert outer.pop("distil") == sw.DistilSettings()
+    names: dict[str, object] = {"TrainSettings": sw.TrainSettings}
+    assert told_settings("partitioning.md", names) == {**outer, **distil}
 
 
 def test_tests_and_sources_that_are_named_exist() -> None:
     for page in TEXTS:
         text = page.read_text(encoding="utf-8")
-        for path in re.findall(r"`((?:src|tests|examples|benchmarks)/[\w/.]+\.py)`", text):
+        for path in re.findall(
+            r"`((?:src|tests|examples|benchmarks|experiments)/[\w/.]+\.py)`", text
+        ):
             assert (ROOT / path).is_file(), f"{path} in {page.name}"
         for path, test in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text):
             assert f"def {test}(" in (ROOT / path).read_text(encoding="utf-8"), f"{path}::{test}"

@@ -572,6 +572,37 @@ def test_the_table_fits_a_terminal(done: Done) -> None:
     assert "…" not in text
 
 
+def test_partitions_are_shown_beside_what_they_are_compared_with() -> None:
+    uses = {"found": 0.4, "shared": 1.0, "independent": None, "divided": 0.25, "random": 0.375}
+
+    def row(name: str, use: float | None) -> Row:
+        of_seed = {0: 0.5, 1: 0.7}  # the means over tasks; beside them another metric, lower
+        test = {
+            seed: {
+                "a": {"accuracy": mean - 0.1, "entropy": 9.0},
+                "b": {"accuracy": mean + 0.1, "entropy": 9.0},
+            }
+            for seed, mean in of_seed.items()
+        }
+        none = dict.fromkeys(of_seed, 0.0)
+        return Row(name, (TREE,), (Cost(10, 10, use=use),), test, test, none, none)
+
+    rows = tuple(row(name, use) for name, use in uses.items())
+    lower = {"accuracy": False, "entropy": True}
+    lines = text_of(Comparison(rows, (0, 1), BUDGET, FAST, lower)).splitlines()
+    assert lines[0].split() == ["network", "found", "shared", "divided", "random", "independent"]
+    cells = [line.split() for line in lines]
+    assert ["use", "0.400", "1.000", "0.250", "0.375", "–"] in cells
+    (means,) = (line for line in lines if line.startswith("mean"))  # its name may be folded
+    assert means.count("0.600 ±0.141") == 5
+    assert "…" not in "".join(lines)
+
+
+def test_no_mean_accuracy_where_a_task_has_another_metric_first(done: Done) -> None:
+    assert "mean accuracy" not in text_of(done.comparison)
+    assert not any(line.startswith("use") for line in text_of(done.comparison).splitlines())
+
+
 def test_missing_numbers_are_dashes() -> None:
     scores = {0: {"a": {"mse": 0.0}}}
     row = Row("found", (TREE,), (Cost(999_950, 1),), scores, scores, {0: None}, {0: None})

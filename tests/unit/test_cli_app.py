@@ -86,7 +86,8 @@ def test_the_real_command_ends_with_three_lines_and_code_2() -> None:
     assert told.returncode == 2
     assert told.stdout == ""
     assert told.stderr == (
-        "A data set is one of glyphs, planted.\nFound 'glyps'.\nDid you mean glyphs?\n"
+        "A data set is one of glyphs, planted, decathlon-mini, decathlon.\n"
+        "Found 'glyps'.\nDid you mean glyphs?\n"
     )
 
 
@@ -124,7 +125,7 @@ def test_ctrl_c_is_code_130_and_says_how_to_go_on(
     monkeypatch.setattr(_train, "rebuild", interrupted)
     told = call(capsys, "data", "planted")
     assert (told.code, told.out, told.err) == (130, "", "Interrupted.\n")
-    told = call(capsys, "train", tmp_path)
+    told = call(capsys, "train", make_run(tmp_path / "run"))
     assert told.code == 130
     assert told.err.endswith("Interrupted. The same command goes on from what is on disk.\n")
 
@@ -180,6 +181,8 @@ def test_progress_is_a_bar_on_a_terminal(capsys: CAPSYS, monkeypatch: pytest.Mon
 def test_the_position_and_note_of_a_step() -> None:
     assert _progress.position({"epoch": 3, "epochs": 9}) == (3, 9)
     assert _progress.position({"done": 1, "jobs": 4, "epoch": 3, "epochs": 9}) == (1, 4)
+    assert _progress.position({"phase": "digits", "sample": 7, "samples": 50}) == (7, 50)
+    assert _progress.note({"phase": "digits", "sample": 7, "samples": 50}) == "digits"
     assert _progress.position({}) == (0, None)
     step = {"done": 1, "jobs": 4, "job": "found", "seed": 2, "epoch": 3, "epochs": 9}
     assert _progress.note(step) == "found seed 2, epoch 3 of 9"

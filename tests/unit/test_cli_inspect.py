@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from _commands import WIDTHS, call, found, make_run, refused
+from _decathlon_folder import write_set
 
 from sharewise.architecture import Architecture
 from sharewise.backbones import mlp, resnet18
@@ -30,11 +31,13 @@ def arch_file(folder: Path, tree: Architecture = TREE) -> Path:
 
 def test_data_lists_what_it_needs_how_to_get_it_and_its_licence(capsys: CAPSYS) -> None:
     listed = call(capsys, "data", "--json").json["data"]
-    assert [each["name"] for each in listed] == ["glyphs", "planted"]
+    assert [each["name"] for each in listed] == ["glyphs", "planted", "decathlon-mini", "decathlon"]
     assert all(each["needs"] and each["get"] and each["licence"] for each in listed)
     text = call(capsys, "data").out
     assert "licence" in text
     assert "planted" in text
+    assert "[samples" in text  # no markup
+    assert "…" not in text
 
 
 def test_data_shows_tasks_and_split_sizes(capsys: CAPSYS) -> None:
@@ -58,6 +61,31 @@ def test_data_shows_the_classes_of_glyphs(capsys: CAPSYS) -> None:
     text = call(capsys, "data", "glyphs:variants=1,size=16").out
     assert "upper, lower, digit" in text
     assert "62: A B C" in text
+
+
+def test_data_shows_the_splits_of_each_task_with_samples_of_its_own(
+    capsys: CAPSYS, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHAREWISE_CACHE", str(tmp_path))
+    word = "decathlon-mini:size=16,samples=36,domains=digits+monsters"
+    shown = call(capsys, "data", word, "--json").json
+    assert [task["name"] for task in shown["tasks"]] == ["digits", "monsters"]
+    assert shown["tasks"][1]["answer"][-2:] == ["imp", "archvile"]
+    assert shown["tasks"][1]["sizes"] == {"train": 36, "val": 12, "test": 12}
+    assert shown["sizes"] == {"train": 72, "val": 24, "test": 24}
+    text = call(capsys, "data", word).out
+    assert "36 / 12 / 12" in text
+    assert "18: hell-knight baron" in text
+    assert "Freedoom (BSD)" in text
+
+
+def test_data_shows_long_lists_of_classes_in_short(capsys: CAPSYS, tmp_path: Path) -> None:
+    write_set(tmp_path, "omniglot", 8, size=(16, 16), kind="png", classes=101)
+    shown = call(capsys, "data", f"decathlon:folder={tmp_path}", "--json").json
+    assert len(shown["tasks"][0]["answer"]) == 101
+    text = call(capsys, "data", f"decathlon:folder={tmp_path}").out
+    assert "101: omniglot 0, omniglot 1, omniglot 2, omniglot 3, omniglot 4, ..." in text
+    assert "27 / 3 / 8" in text
 
 
 # --- cost ---
@@ -120,7 +148,7 @@ def test_cost_of_an_architecture_of_another_backbone(capsys: CAPSYS, tmp_path: P
 
 def test_cost_of_an_unknown_backbone(capsys: CAPSYS, tmp_path: Path) -> None:
     sentence = refused(capsys, "cost", arch_file(tmp_path), "--backbone", "alexnet")
-    assert sentence.startswith("A backbone is one of mlp, resnet18,")
+    assert sentence.startswith("A backbone is one of convnet, mlp,")
 
 
 # --- architecture files ---

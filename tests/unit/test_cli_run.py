@@ -111,9 +111,9 @@ def test_data_that_came_out_otherwise(capsys: CAPSYS, tmp_path: Path) -> None:
     [
         (
             {"data": {"name": "mine", "fingerprint": "", "settings": {"name": "mine"}}},
-            "only the data of its own words: glyphs, planted",
+            "only the data of its own words: glyphs, planted, decathlon-mini, decathlon",
         ),
-        ({"backbone": {}}, "only the backbones of its own words: mlp, resnet18"),
+        ({"backbone": {}}, "only the backbones of its own words: convnet, mlp"),
     ],
 )
 def test_what_the_command_line_cannot_make_again(
@@ -228,7 +228,7 @@ def test_export_has_the_formats_of_the_function() -> None:
 
 def test_compare_and_report(capsys: CAPSYS, tmp_path: Path) -> None:
     run = make_run(tmp_path / "run")
-    told = call(capsys, "compare", run, "--seeds", "2", *QUICK, "--json")
+    told = call(capsys, "compare", run, "--seeds", "2", "--workers", "1", *QUICK, "--json")
     assert [row["name"] for row in told.json["rows"]] == [
         "found",
         "shared",
@@ -236,12 +236,17 @@ def test_compare_and_report(capsys: CAPSYS, tmp_path: Path) -> None:
         "random",
     ]
     assert json.loads((run / "comparison.json").read_text())["rows"]
-    text = call(capsys, "compare", run, "--seeds", "2", *QUICK).out
+    text = call(capsys, "compare", run, "--seeds", "2", "--workers", "1", *QUICK).out
     assert "independent" in text
     assert "gain" in text
     sentence = refused(capsys, "compare", run, "--seeds", "2", "--epochs", "1")
     assert sentence.endswith(f"Or start afresh: sharewise compare {run} --fresh")
-    assert call(capsys, "compare", run, "--seeds", "1", "--epochs", "1", "--fresh").code == 0
+    assert (
+        call(
+            capsys, "compare", run, "--seeds", "1", "--epochs", "1", "--workers", "1", "--fresh"
+        ).code
+        == 0
+    )
     told = call(capsys, "report", run, "--json")
     assert told.json == {"run": str(run), "report": str(run / "report.html")}
     assert call(capsys, "report", run).out == f"{run / 'report.html'}\n"

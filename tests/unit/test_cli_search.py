@@ -69,11 +69,14 @@ def test_more_settings_are_given_by_name(capsys: CAPSYS, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("shapes",), "A data set is one of glyphs, planted. Found 'shapes'."),
+        (
+            ("shapes",),
+            "A data set is one of glyphs, planted, decathlon-mini, decathlon. Found 'shapes'.",
+        ),
         (("planted:groups=4-4",), "The option 'groups' of 'planted' is sizes joined by +"),
         (("planted:groups=0",), "Planted groups are sizes of 1 or more"),
-        ((DATA, "--method", "luck"), "A search method is one of branching. Found 'luck'."),
-        ((DATA, "--backbone", "alexnet"), "A backbone is one of mlp, resnet18, resnet26"),
+        ((DATA, "--method", "luck"), "A search method is one of branching, partitioning. Found"),
+        ((DATA, "--backbone", "alexnet"), "A backbone is one of convnet, mlp, resnet18, resnet26"),
         ((DATA, "--backbone", "resnet18"), "The backbone resnet18 reads images"),
         ((DATA, "--backbone", "mlp:widths=0"), "widths is a positive whole number."),
         ((DATA, "--budget", "size=2"), "A budget is written with the words params, macs,"),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from _decathlon_folder import write_set
 
-from sharewise.backbones import mlp, resnet18, resnet26, resnet34, vgg16_bn
+from sharewise.backbones import convnet, mlp, resnet18, resnet26, resnet34, vgg16_bn
 from sharewise.cli._backbone_words import (
     BACKBONES,
     backbone_from,
@@ -15,10 +18,10 @@ from sharewise.cli._backbone_words import (
     read_backbone,
     read_shape,
 )
-from sharewise.cli._data_words import DATA, data_from, default_backbone, read_data
+from sharewise.cli._data_words import DATA, answers, data_from, default_backbone, read_data
 from sharewise.cli._settings import read_settings
 from sharewise.cli._words import GROUPS, NUMBER, SIZES, WHOLE, Word, one_of, read_word
-from sharewise.data import TensorData, identity, planted
+from sharewise.data import TensorData, decathlon, decathlon_mini, identity, planted
 from sharewise.errors import InputError
 
 WORDS = {
@@ -127,7 +130,9 @@ def test_default_groups_and_the_backbone_that_fits_them() -> None:
 
 
 def test_reading_a_data_word_makes_nothing_yet() -> None:
-    with pytest.raises(InputError, match="A data set is one of glyphs, planted"):
+    with pytest.raises(
+        InputError, match="A data set is one of glyphs, planted, decathlon-mini, decathlon"
+    ):
         read_data("glyph:variants=1")
     read_data("glyphs:variants=1000000")
 
@@ -150,7 +155,8 @@ def test_data_of_the_users_own_is_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(InputError) as error:
         data_from(settings)
     assert told(error) == (
-        "The command line makes again only the data of its own words: glyphs, planted. "
+        "The command line makes again only the data of its own words: glyphs, planted, "
+        "decathlon-mini, decathlon. "
         f"Found data with the settings {settings!r}. Use the Python functions (sw.train, "
         "sw.compare) with your data and the run's architecture.json."
     )
@@ -166,6 +172,43 @@ def test_every_data_word_says_what_people_need() -> None:
     for name, word in DATA.items():
         assert word.name == name
         assert all((word.what, word.needs, word.get, word.licence))
+
+
+def test_the_small_decathlon_is_made_with_its_progress_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHAREWISE_CACHE", str(tmp_path))
+    steps: list[Any] = []
+    text = "decathlon-mini:size=16,samples=30,domains=digits+monsters,seed=4"
+    made = read_data(text)(steps.append)
+    wanted = decathlon_mini(4, size=16, samples=30, domains=("digits", "monsters"))
+    assert made.fingerprint == wanted.fingerprint
+    assert len(steps) == sum(made.sizes().values())
+    assert data_from(made.settings).fingerprint == made.fingerprint
+    assert answers(made)["digits"] == list("0123456789")
+    backbone = read_backbone(default_backbone(made), made.input_shape)
+    assert backbone.settings["name"] == "convnet"
+
+
+def test_the_decathlon_is_read_from_a_folder(tmp_path: Path) -> None:
+    write_set(tmp_path, "dtd", 4)
+    made = read_data(f"decathlon:folder={tmp_path},sets=dtd,size=32,jitter=yes,cutout=no")()
+    assert made.fingerprint == decathlon(tmp_path, size=32, jitter=True).fingerprint
+    assert data_from(made.settings).fingerprint == made.fingerprint
+    assert answers(made) == {"dtd": ["dtd 0", "dtd 1", "dtd 2"]}
+    assert read_backbone(default_backbone(made), made.input_shape).input_shape == (3, 32, 32)
+    with pytest.raises(InputError) as error:
+        read_data("decathlon")()
+    assert told(error) == (
+        "The decathlon is read from a folder of yours. Found no option 'folder'. "
+        "Write decathlon:folder=decathlon-1.0, for example."
+    )
+    with pytest.raises(InputError) as error:
+        read_data("decathlon:jitter=maybe")
+    assert told(error) == (
+        "The option 'jitter' of 'decathlon' is yes or no. Found jitter=maybe. "
+        "Write jitter=yes, for example."
+    )
 
 
 def test_tensors_are_not_data_of_the_command_line() -> None:
@@ -190,6 +233,7 @@ def test_tensors_are_not_data_of_the_command_line() -> None:
         ("resnet34:width=.5", (3, 32, 32), resnet34(0.5, input_size=32)),
         ("resnet26", None, resnet26()),
         ("vgg16_bn:width=0.1", (3, 32, 32), vgg16_bn(0.1, input_size=32)),
+        ("convnet:width=0.5", (1, 20, 20), convnet(0.5, 1, input_size=20)),
         ("mlp", (7,), mlp(7)),
         ("mlp:widths=4+5", (7,), mlp(7, (4, 5))),
     ],
@@ -205,9 +249,13 @@ def test_backbone_words(text: str, shape: tuple[int, ...] | None, wanted: Any) -
 def test_every_backbone_has_a_word() -> None:
     import sharewise.backbones as room
 
-    assert set(BACKBONES) == {name for name in room.__all__ if f"{name}"[0] in "mrv"} - {
-        "make_on_meta"
+    functions = {name: getattr(room, name) for name in room.__all__}
+    makers = {
+        name
+        for name, each in functions.items()
+        if inspect.isfunction(each) and each.__annotations__.get("return") == "Backbone"
     }
+    assert set(BACKBONES) == makers
 
 
 @pytest.mark.parametrize(
@@ -215,7 +263,7 @@ def test_every_backbone_has_a_word() -> None:
     [
         (
             "resnet19",
-            "A backbone is one of mlp, resnet18, resnet26, resnet34, vgg16_bn. "
+            "A backbone is one of convnet, mlp, resnet18, resnet26, resnet34, vgg16_bn. "
             "Found 'resnet19'. Did you mean resnet18?",
         ),
         (
@@ -254,7 +302,7 @@ def test_a_width_outside_its_bounds_is_the_backbones_own_error() -> None:
             "mlp",
             (3, 32, 32),
             "The backbone mlp reads rows of numbers [features]. Found inputs of shape "
-            "[3, 32, 32]. Take resnet18 or resnet26 or resnet34 or vgg16_bn for them.",
+            "[3, 32, 32]. Take convnet or resnet18 or resnet26 or resnet34 or vgg16_bn for them.",
         ),
         (
             "mlp",
@@ -274,7 +322,7 @@ def test_inputs_that_a_backbone_does_not_read(
 
 @pytest.mark.parametrize("settings", [{}, {"name": "own"}, {"name": "mlp"}, {"name": ["mlp"]}])
 def test_a_backbone_of_the_users_own_is_refused(settings: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match="only the backbones of its own words: mlp, resnet18"):
+    with pytest.raises(InputError, match="only the backbones of its own words: convnet, mlp"):
         backbone_from(settings)
 
 

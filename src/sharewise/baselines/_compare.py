@@ -14,6 +14,7 @@ from sharewise.architecture import Architecture
 from sharewise.backbones import Backbone
 from sharewise.baselines._comparison import Comparison, Row, gains, mean_scores
 from sharewise.baselines._job import Epoch, Job, Result, Terms, finished, open_folder
+from sharewise.baselines._partitions import partition_rows
 from sharewise.baselines._random import draw_trees
 from sharewise.baselines._settings import CompareSettings
 from sharewise.baselines._workers import perform_all
@@ -21,6 +22,7 @@ from sharewise.costs import CostTable, measure_latency
 from sharewise.data import TaskData
 from sharewise.errors import InputError
 from sharewise.evaluation import Budget, Cost
+from sharewise.evaluators import Initial
 from sharewise.networks import build
 from sharewise.runs import Run, write_json
 from sharewise.scores import Scores
@@ -34,24 +36,28 @@ Plan = dict[str, dict[int, tuple[Architecture, ...]]]
 Results = dict[tuple[Architecture, int], Result]
 
 
-def compare(  # noqa: PLR0913 - the public face: each of the eight is one decision of the caller's
+def compare(  # noqa: PLR0913 - the public face: each is one decision of the caller's
     architecture: Architecture,
     backbone: Backbone,
     data: TaskData,
     *,
     budget: Budget,
     settings: CompareSettings = DEFAULTS,
+    initial: Initial | None = None,
     run: str | Path | None = None,
     device: str | torch.device = "auto",
     progress: Progress | None = None,
 ) -> Comparison:
-    """Compare an architecture with sharing all, sharing nothing, and random trees in the budget.
+    """Compare an architecture with sharing all, sharing nothing, and random ones in the budget.
 
-    Every network is trained from scratch with the same settings and seeds; a branch that occurs in
-    several networks starts from the same weights in each. The validation split selects the epoch,
-    and the test split is evaluated once, at the end of a training. Equal architectures are trained
-    once, whatever rows they belong to. Latency is measured at the end, one network after another,
-    once no worker runs any more.
+    For a partition, "shared" lets every task use every channel, "divided" gives each an equal part
+    of its own, "random" are partitions of the same mean use inside the budget, and "independent"
+    are single-task networks. Every network is trained with the same settings and seeds, from the
+    common initialisation or else from scratch, where a branch that occurs in several networks
+    starts from the same weights in each. The validation split selects the epoch, and the test split
+    is evaluated once, at the end of a training. Equal architectures are trained once, whatever rows
+    they belong to. Latency is measured at the end, one network after another, once no worker runs
+    any more.
 
     With a run, each training has a folder run/comparison/<architecture digest>-seed<k>/ with
     scores.json (validation) and test.json, and a comparison that was killed goes on from there to
@@ -62,22 +68,25 @@ def compare(  # noqa: PLR0913 - the public face: each of the eight is one decisi
         architecture: The one found, of exactly the data's tasks.
         backbone: Bound to the data's input shape here.
         data: Samples for all splits.
-        budget: For the random trees; the found architecture is taken as it is.
+        budget: For the random trees or partitions; the found architecture is taken as it is.
         settings: See `CompareSettings`.
+        initial: The common initialisation from which every network starts; None: from scratch.
         run: The folder of the search (or any other); None keeps nothing.
         device: See `pick_device`.
         progress: Called after each epoch and each training with {"done": trainings that are
             complete, "jobs": int, "job": its rows, "seed": int, "epoch": int, "epochs": int}.
 
     Raises:
-        InputError: The architecture does not fit the backbone or the data, two tasks have a metric
-            of one name and opposite directions, or, with workers, something does not pickle.
-        BudgetError: Not even the fully shared network is within the budget.
+        InputError: The architecture does not fit the backbone or the data, or is a tree with
+            partitions; two tasks have a metric of one name and opposite directions; or, with
+            workers, something does not pickle.
+        BudgetError: Not even the fully shared network is within the budget, or no partition of the
+            found one's use.
         TrainingError: A loss is NaN or infinite; trainings that are finished are kept.
         RunError: A folder holds a training of other settings, the disk refuses, or a worker died.
     """
     place = pick_device(device)
-    terms = Terms(backbone.at(data.input_shape), data, settings.train, str(place))
+    terms = Terms(backbone.at(data.input_shape), data, settings.train, str(place), initial)
     directions = _directions(data)
     table = CostTable.measure(terms.backbone, data.tasks)
     table.of(architecture)  # refuses one that does not fit before anything is trained
@@ -129,7 +138,11 @@ def _plan(
         "shared": Architecture.shared(tasks, stages),
         "independent": Architecture.independent(tasks, stages),
     }
-    plan: Plan = {name: {seed: (each,) for seed in settings.seeds} for name, each in rows.items()}
+    if architecture.partitions:
+        more, drawn = partition_rows(architecture, budget, settings, table=table)
+        plan = _constant({**rows, **more}, settings)
+        return {**plan, "random": drawn} if settings.random_trees else plan
+    plan = _constant(rows, settings)
     if settings.random_trees:
         plan["random"] = draw_trees(
             Branching(tasks, stages),
@@ -139,6 +152,11 @@ def _plan(
             path=None if folder is None else folder / "random.json",
         )
     return plan
+
+
+def _constant(rows: dict[str, Architecture], settings: CompareSettings) -> Plan:
+    """The plan of rows that have one architecture for all seeds."""
+    return {name: {seed: (each,) for seed in settings.seeds} for name, each in rows.items()}
 
 
 def _jobs(plan: Plan, table: CostTable, folder: Path | None) -> list[Job]:

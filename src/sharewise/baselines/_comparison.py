@@ -24,7 +24,7 @@ class Row:
     """One network, or the random trees together, over all seeds.
 
     Attributes:
-        name: "found", "shared", "independent" or "random".
+        name: "found", "shared", "independent" or "random"; of partitions also "divided".
         architectures: One; for random trees `random_trees` of each seed, seed after seed.
         costs: Of each architecture, with `latency_ms` measured for one sample (batch size 1).
         val: {seed: validation scores}; of random trees the means over the seed's trees.
@@ -106,7 +106,8 @@ class Comparison:
     """A found architecture beside its baselines, all trained alike.
 
     Attributes:
-        rows: "found", "shared", "independent" and, unless left out, "random".
+        rows: "found", "shared", "independent", of partitions "divided" where there are channels
+            enough, and, unless left out, "random".
         seeds: Of the trainings.
         budget: That the random trees keep to.
         train: The settings of every training.

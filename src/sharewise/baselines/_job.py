@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from sharewise.architecture import Architecture
 from sharewise.backbones import Backbone
 from sharewise.costs import CostTable
 from sharewise.data import TaskData
 from sharewise.errors import FormatError
+from sharewise.evaluators import Initial
 from sharewise.networks import build
 from sharewise.runs import Run, read_json, write_json
 from sharewise.scores import Scores
-from sharewise.training import TrainSettings, evaluate, train
+from sharewise.training import TrainSettings, evaluate, one_thread, train
 
 _FORMAT = 1
 Epoch = dict[str, Any]
@@ -34,6 +32,7 @@ class Terms:
     data: TaskData
     train: TrainSettings
     device: str
+    initial: Initial | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,6 +85,8 @@ def open_folder(job: Job, terms: Terms, table: CostTable) -> None:
         "train": terms.train.to_dict(),
         "seed": job.seed,
     }
+    if terms.initial is not None:
+        settings["initial"] = {"task": terms.initial.source, "weights": terms.initial.digest}
     Run.start(job.folder, settings, resume=True)
 
 
@@ -112,8 +113,9 @@ def perform(job: Job, terms: Terms, *, notice: Callable[[Epoch], None]) -> Resul
         TrainingError: A loss is NaN or infinite; what finished before is kept.
         InputError, DataError, RunError: as `train` and `evaluate`.
     """
-    with _one_thread():
-        network = build(job.architecture, terms.backbone, terms.data.tasks, seed=job.seed)
+    with one_thread():
+        start = build if terms.initial is None else terms.initial.start
+        network = start(job.architecture, terms.backbone, terms.data.tasks, seed=job.seed)
         val = train(
             network,
             terms.data,
@@ -150,13 +152,3 @@ def _read_scores(path: Path) -> Scores:
             found=f"{type(error).__name__}: {error} in {path}",
             fix=f"Remove the folder {path.parent} to train this network again.",
         ) from error
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

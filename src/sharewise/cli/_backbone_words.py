@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sharewise.cli._words import NUMBER, SIZES, Kind, Word, one_of, read_word
+from sharewise.cli._words import NUMBER, SIZES, WHOLE, Kind, Word, one_of, read_word
 from sharewise.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,15 +21,18 @@ class BackboneWord(Word):
 
     shape: The default input shape [channels, height, width] of one that reads images; empty for
         one that reads rows of numbers.
+    optional: Those of its options that its settings have only where they were given.
     """
 
     shape: Shape = ()
+    optional: frozenset[str] = frozenset()
 
 
 _WIDTH: dict[str, Kind] = {"width": NUMBER}
 _RESNET: dict[str, Kind] = {**_WIDTH, "stem": one_of("small", "imagenet")}
 BACKBONES: Mapping[str, BackboneWord] = {
-    "mlp": BackboneWord("mlp", {"widths": SIZES}),
+    "convnet": BackboneWord("convnet", _WIDTH, shape=(3, 32, 32)),
+    "mlp": BackboneWord("mlp", {"widths": SIZES, "hidden": WHOLE}, optional=frozenset({"hidden"})),
     "resnet18": BackboneWord("resnet18", _RESNET, shape=(3, 64, 64)),
     "resnet26": BackboneWord("resnet26", _WIDTH, shape=(3, 72, 72)),
     "resnet34": BackboneWord("resnet34", _RESNET, shape=(3, 64, 64)),
@@ -84,7 +87,7 @@ def backbone_from(settings: Mapping[str, Any]) -> Backbone:
     word = BACKBONES.get(name) if isinstance(name, str) else None
     options = {key: value for key, value in settings.items() if key != "name"}
     sizes = ("in_channels", "input_size") if word is not None and word.shape else ("in_features",)
-    if word is None or set(options) != {*sizes, *word.options}:
+    if word is None or not _fits(word, set(options) - {*sizes}) or not {*sizes} <= set(options):
         raise InputError(
             rule="The command line makes again only the backbones of its own words:"
             f" {', '.join(BACKBONES)}.",
@@ -93,6 +96,11 @@ def backbone_from(settings: Mapping[str, Any]) -> Backbone:
             " architecture.json.",
         )
     return _make(word.name, options)
+
+
+def _fits(word: BackboneWord, options: set[str]) -> bool:
+    """Whether these are the options of a backbone of the word."""
+    return set(word.options) - word.optional <= options <= set(word.options)
 
 
 def read_shape(text: str, backbone: str) -> Shape:

@@ -7,41 +7,79 @@ from typing import Annotated
 import typer
 
 from sharewise.cli._folders import COMPARISON, forget, or_afresh
-from sharewise.cli._options import AsJson, BatchSize, Device, Epochs, LearningRate, RunFolder
+from sharewise.cli._options import (
+    AsJson,
+    BatchSize,
+    Device,
+    Epochs,
+    LearningRate,
+    Quick,
+    RunFolder,
+    Turns,
+)
 from sharewise.cli._print import emit
 from sharewise.cli._progress import progress
-from sharewise.cli._rebuild import rebuild
+from sharewise.cli._quick import COMPARE, COMPARE_SEEDS
+from sharewise.cli._rebuild import rebuild, training_sizes
 from sharewise.cli._settings import read_settings
+
+SEEDS = 3
 
 
 def compare(  # noqa: PLR0913 - a command's arguments are its options
     run: RunFolder,
     seeds: Annotated[
-        int, typer.Option(min=1, help="Trainings of each network: seeds 0, 1, ..")
-    ] = 3,
+        int | None,
+        typer.Option(
+            min=1,
+            help=f"Trainings of each network: seeds 0, 1, .. Default: {SEEDS}.",
+            show_default=False,
+        ),
+    ] = None,
+    quick: Quick = False,
     epochs: Epochs = None,
     batch_size: BatchSize = None,
     lr: LearningRate = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that train side by side.")] = 1,
+    turns: Turns = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Processes that train side by side; as many as processors by default. They change"
+            " no score.",
+            show_default=False,
+        ),
+    ] = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Forget an earlier comparison of this run.")
     ] = False,
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Retrain the found, the fully shared, the independent and random networks alike.
+    """Train the found, the fully shared, the independent and random networks alike.
 
-    All have the same settings and seeds; random trees keep to the same budget. A killed comparison
-    goes on where it was.
+    All have the same settings and seeds; random ones keep to the same budget. After a partitioning
+    search all start from its common initialisation. A killed comparison goes on where it was.
     """
     from sharewise.baselines import CompareSettings, comparison_table
     from sharewise.baselines import compare as compare_networks
+    from sharewise.cli._workers import cores
     from sharewise.training import TrainSettings
 
-    training = read_settings(TrainSettings, epochs=epochs, batch_size=batch_size, lr=lr)
-    settings = CompareSettings(seeds=tuple(range(seeds)), train=training, workers=workers)
-    with progress(f"Making the data of {run}"):
-        searched = rebuild(run)
+    training = read_settings(
+        TrainSettings,
+        sizes={**training_sizes(run), **(COMPARE if quick else {})},
+        epochs=epochs,
+        batch_size=batch_size,
+        lr=lr,
+        turns=turns,
+    )
+    count = seeds or (COMPARE_SEEDS if quick else SEEDS)
+    settings = CompareSettings(
+        seeds=tuple(range(count)), train=training, workers=workers or cores()
+    )
+    with progress(f"Making the data of {run}") as show:
+        searched = rebuild(run, show)
     if fresh:
         forget(run / COMPARISON)
     with (
@@ -54,6 +92,7 @@ def compare(  # noqa: PLR0913 - a command's arguments are its options
             searched.data,
             budget=searched.budget,
             settings=settings,
+            initial=searched.initial,
             run=run,
             device=device,
             progress=show,

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sharewise.architecture import Architecture
 from sharewise.cli._backbone_words import check_backbone, read_backbone, read_shape
 from sharewise.cli._data_words import default_backbone, read_data
 from sharewise.cli._options import AsJson, BackboneWord
 from sharewise.cli._print import cost_json, cost_table, emit
 from sharewise.cli._progress import progress
-from sharewise.cli._rebuild import load_architecture
+from sharewise.cli._rebuild import fully_shared, load_architecture
 from sharewise.errors import InputError
 
 if TYPE_CHECKING:
@@ -50,20 +49,22 @@ def cost(
     Heads are left out unless --data names their tasks.
     """
     tree = load_architecture(architecture)
-    chosen, tasks = _read(backbone, input_size, data)
+    divided = bool(tree.partitions)
+    chosen, tasks = _read(backbone, input_size, data, divided=divided)
     from sharewise.costs import CostTable
 
     table = CostTable.measure(chosen, tasks)
     counted = table.of(tree)
-    shared = table.of(Architecture.shared(tree.tasks, tree.num_stages))
+    shared = table.of(fully_shared(tree))
+    use = tree.use if divided else None
     heads = "heads left out" if tasks is None else "heads included"
     emit(
         {
             "backbone": dict(chosen.settings),
             "heads": tasks is not None,
-            **cost_json(counted, shared),
+            **cost_json(counted, shared, use=use),
         },
-        cost_table(counted, shared),
+        cost_table(counted, shared, use=use),
         "",
         f"{chosen.name} for inputs {list(chosen.input_shape)}, {heads}; one sample.",
         as_json=as_json,
@@ -71,7 +72,7 @@ def cost(
 
 
 def _read(
-    backbone: str | None, input_size: str | None, data: str | None
+    backbone: str | None, input_size: str | None, data: str | None, *, divided: bool
 ) -> tuple[Backbone, Sequence[Task] | None]:
     """The backbone at its input size, and the tasks whose heads count."""
     if backbone is not None:
@@ -84,9 +85,10 @@ def _read(
         )
     if data is not None:
         make_data = read_data(data)
-        with progress(f"Making {data}"):
-            made = make_data()
-        return read_backbone(backbone or default_backbone(made), made.input_shape), made.tasks
+        with progress(f"Making {data}") as show:
+            made = make_data(show)
+        word = backbone or default_backbone(made, divided=divided)
+        return read_backbone(word, made.input_shape), made.tasks
     if backbone is None:
         raise InputError(
             rule="A cost is counted for a backbone.",

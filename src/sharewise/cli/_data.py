@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import RenderableType
 from rich.table import Table
+from rich.text import Text
 
-from sharewise.cli._data_words import DATA, DataWord, default_backbone, read_data
+from sharewise.cli._data_words import DATA, DataWord, answers, default_backbone, read_data
 from sharewise.cli._options import AsJson
 from sharewise.cli._print import emit
 from sharewise.cli._progress import progress
@@ -34,8 +34,8 @@ def data(
         emit({"data": [_facts(word) for word in DATA.values()]}, *_listing(), as_json=as_json)
         return
     make_data = read_data(name)
-    with progress(f"Making {name}"):
-        made = make_data()
+    with progress(f"Making {name}") as show:
+        made = make_data(show)
     word = DATA[made.name]
     emit({**_facts(word), **_contents(made)}, *_page(word, made), as_json=as_json)
 
@@ -55,13 +55,16 @@ def _listing() -> list[RenderableType]:
     table = Table(
         "name", "what", "needs", "how to get it", "licence", box=None, padding=(0, 2, 1, 0)
     )
+    for column in table.columns:
+        column.overflow = "fold"  # an address is shown whole
     for word in DATA.values():
-        table.add_row(word.name, word.what, word.needs, word.get, word.licence)
+        # As texts: in plain strings rich would take [samples] for markup.
+        table.add_row(*map(Text, (word.name, word.what, word.needs, word.get, word.licence)))
     return [table, "More of one: sharewise data NAME"]
 
 
 def _contents(made: TaskData) -> dict[str, Any]:
-    classes = _classes(made)
+    classes, sizes = answers(made), _sizes_by_task(made)
     value: dict[str, Any] = {
         "tasks": [
             {
@@ -71,6 +74,7 @@ def _contents(made: TaskData) -> dict[str, Any]:
                     each.name: "lower" if each.lower_is_better else "higher"
                     for each in task.metrics
                 },
+                **({"sizes": sizes[task.name]} if task.name in sizes else {}),
             }
             for task in made.tasks
         ],
@@ -85,12 +89,15 @@ def _contents(made: TaskData) -> dict[str, Any]:
 
 
 def _page(word: DataWord, made: TaskData) -> list[RenderableType]:
-    classes = _classes(made)
-    table = Table("task", "answer", "metric", box=None, padding=(0, 2, 0, 0))
+    classes, sizes_of = answers(made), _sizes_by_task(made)
+    columns = ["task", "answer", "metric", *(["train / val / test"] if sizes_of else [])]
+    table = Table(*columns, box=None, padding=(0, 2, 0, 0))
     for task in made.tasks:
         answer = classes.get(task.name, [])
         words = answer if isinstance(answer, str) else _in_short(answer)
-        table.add_row(task.name, words, ", ".join(each.name for each in task.metrics))
+        metrics = ", ".join(each.name for each in task.metrics)
+        counts = [" / ".join(map(str, sizes_of[task.name].values()))] if sizes_of else []
+        table.add_row(*map(Text, (task.name, words, metrics, *counts)))
     sizes = ", ".join(f"{split} {count}" for split, count in made.sizes().items())
     texts: list[RenderableType] = [
         f"{word.name}: {word.what}",
@@ -106,14 +113,15 @@ def _page(word: DataWord, made: TaskData) -> list[RenderableType]:
     return texts if truth is None else [*texts, "", "The planted tree:", truth.draw()]
 
 
-def _classes(made: TaskData) -> Mapping[str, list[str] | str]:
-    """What each task's answer is: names of classes, or numbers."""
-    if made.name == "glyphs":
-        from sharewise.data import GLYPH_CLASSES
-
-        return {task: list(classes) for task, classes in GLYPH_CLASSES.items()}
-    return {task.name: f"{made.settings['outputs']} numbers" for task in made.tasks}
+def _sizes_by_task(made: TaskData) -> dict[str, dict[str, int]]:
+    """The splits of each task, where tasks have samples of their own."""
+    parts: tuple[TaskData, ...] = getattr(made, "parts", ())
+    return {task.name: part.sizes() for part in parts for task in part.tasks}
 
 
 def _in_short(names: list[str]) -> str:
-    return ", ".join(names) if len(names) <= 6 else f"{len(names)}: {' '.join(names)}"
+    if len(names) <= 6:
+        return ", ".join(names)
+    shown = [*names[:5], "..."] if len(names) > 100 else names
+    between = ", " if any(" " in name for name in names) else " "
+    return f"{len(names)}: {between.join(shown)}"

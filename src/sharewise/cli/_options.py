@@ -22,12 +22,23 @@ BatchSize = Annotated[int | None, typer.Option(min=1, help="Samples a step.", sh
 LearningRate = Annotated[
     float | None, typer.Option("--lr", help="Adam's learning rate.", show_default=False)
 ]
+Quick = Annotated[
+    bool, typer.Option("--quick", help="Sizes for a try in minutes; what is found is no result.")
+]
+Turns = Annotated[
+    str | None,
+    typer.Option(
+        help="Whose batch a step takes where tasks have samples of their own: all, uniform or"
+        " curriculum.",
+        show_default=False,
+    ),
+]
 BackboneWord = Annotated[
     str | None,
     typer.Option(
         "--backbone",
         metavar="NAME",
-        help="mlp, resnet18, resnet26, resnet34 or vgg16_bn, with options such as"
+        help="convnet, mlp, resnet18, resnet26, resnet34 or vgg16_bn, with options such as"
         " resnet18:width=0.25,stem=small. Default: by the data.",
         show_default=False,
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, RenderableType
@@ -41,23 +42,37 @@ def count(number: float) -> str:
     return f"{number:.0f}"
 
 
-def cost_table(cost: Cost, shared: Cost) -> Table:
-    """Parameters and multiply-adds in all and per task, beside those of the shared network."""
-    table = Table("network", "parameters", "× shared", "multiply-adds", "× shared", box=None)
-    table.add_row("all tasks", *_cells(cost.params, shared.params), *_cells(cost.macs, shared.macs))
-    for task, alone in cost.per_task.items():
-        of_all = shared.per_task[task]
+def cost_table(cost: Cost, shared: Cost, *, use: Mapping[str, float] | None = None) -> Table:
+    """Parameters and multiply-adds in all and per task, beside those of the shared network.
+
+    With each task's `use` also that, and their mean.
+    """
+    words = ("network", "parameters", "× shared", "multiply-adds", "× shared")
+    table = Table(*words, *(["use"] if use else []), box=None)
+    parts = {"all tasks": (cost, shared)} | {
+        f"{task} alone": (alone, shared.per_task[task]) for task, alone in cost.per_task.items()
+    }
+    shares = {f"{task} alone": share for task, share in (use or {}).items()}
+    if shares:
+        shares["all tasks"] = fmean(shares.values())
+    for name, (ours, theirs) in parts.items():
         table.add_row(
-            f"{task} alone", *_cells(alone.params, of_all.params), *_cells(alone.macs, of_all.macs)
+            name,
+            *_cells(ours.params, theirs.params),
+            *_cells(ours.macs, theirs.macs),
+            *([f"{100 * shares[name]:.0f} %"] if shares else []),
         )
     for column in table.columns[1:]:
         column.justify = "right"
     return table
 
 
-def cost_json(cost: Cost, shared: Cost) -> dict[str, Any]:
+def cost_json(
+    cost: Cost, shared: Cost, *, use: Mapping[str, float] | None = None
+) -> dict[str, Any]:
     """The same as JSON values."""
     return {
+        **({"use": dict(use)} if use else {}),
         "cost": cost.to_dict(),
         "shared_cost": shared.to_dict(),
         "relative": {

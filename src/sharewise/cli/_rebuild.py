@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sharewise.architecture import Architecture
+from sharewise.architecture import Architecture, Group, Owners, Partition
 from sharewise.cli._backbone_words import backbone_from
 from sharewise.cli._data_words import data_from
+from sharewise.cli._folders import INITIAL
+from sharewise.cli._progress import Show
+from sharewise.cli._quick import FROM_INITIAL, Sizes
 from sharewise.errors import FormatError, RunError
 from sharewise.evaluation import Budget
 from sharewise.runs import Run
@@ -17,6 +21,8 @@ from sharewise.runs import Run
 if TYPE_CHECKING:
     from sharewise.backbones import Backbone
     from sharewise.data import TaskData
+    from sharewise.evaluators import Initial
+    from sharewise.networks import Network
 
 
 @dataclass(frozen=True)
@@ -30,9 +36,32 @@ class Searched:
     data: TaskData
     budget: Budget
 
+    @cached_property
+    def initial(self) -> Initial | None:
+        """The common initialisation that a partitioning search left; None after another search.
 
-def rebuild(folder: Path) -> Searched:
-    """The search in a run folder.
+        Raises:
+            RunError, FormatError, InputError: Its file is missing, broken, or of another network.
+        """
+        if not from_initial(self.settings):
+            return None
+        from sharewise.evaluators import Initial, choose_source
+
+        named = part(self.settings, "search", self.run).get("source")
+        source = choose_source(self.data, self.backbone) if named is None else named
+        path = Run(self.run.folder / INITIAL).network
+        return Initial.load(path, self.backbone, self.data, source=source)
+
+    def start(self, *, seed: int) -> Network:
+        """The network that is to be trained: from the common initialisation, or fresh."""
+        from sharewise.networks import build
+
+        make = build if self.initial is None else self.initial.start
+        return make(self.architecture, self.backbone, self.data.tasks, seed=seed)
+
+
+def rebuild(folder: Path, show: Show) -> Searched:
+    """The search in a run folder; making its data is shown.
 
     Raises:
         RunError: No run, no architecture yet, or data that came out otherwise than in the search.
@@ -45,16 +74,48 @@ def rebuild(folder: Path) -> Searched:
     stored = part(settings, "data", run)
     backbone = backbone_from(part(settings, "backbone", run))
     budget = Budget.from_dict(part(settings, "budget", run))
-    data = data_from(part(stored, "settings", run))
+    data = data_from(part(stored, "settings", run), show)
     if data.fingerprint != stored.get("fingerprint"):
         raise RunError(
             rule="A run goes on with the data that it was searched with.",
             found=f"data '{data.name}' with the fingerprint {stored.get('fingerprint')} in"
             f" {run.settings_path} and {data.fingerprint} here",
-            fix="Use the versions of sharewise and matplotlib that the search used, or search"
-            " again in another folder.",
+            fix="Use the versions of sharewise and of the packages behind the data that the search"
+            " used, or search again in another folder.",
         )
     return Searched(run, settings, architecture, backbone.at(data.input_shape), data, budget)
+
+
+def from_initial(settings: Mapping[str, Any]) -> bool:
+    """Whether the networks of a run start from its common initialisation."""
+    return settings.get("method") == "partitioning"
+
+
+def training_sizes(folder: Path) -> Sizes:
+    """What takes the place of the default settings when the networks of a run are trained."""
+    return FROM_INITIAL if from_initial(Run.existing(folder).settings) else {}
+
+
+def fully_shared(architecture: Architecture) -> Architecture:
+    """What the costs of an architecture are compared with: all of its tasks share everything.
+
+    Where channels are divided that is a partition, too, in which every task uses all of them.
+    """
+    tasks, partitions = architecture.tasks, architecture.partitions
+    whole = [
+        None if partition is None else _undivided(partition, tasks)
+        for partition in (partitions.get((i, tasks)) for i in range(architecture.num_stages))
+    ]
+    return Architecture.partitioned(tasks, whole)
+
+
+def _undivided(partition: Partition, tasks: tuple[str, ...]) -> Partition:
+    return Partition(
+        tuple(
+            Group(group.layers, (Owners(group.channels, tasks, tasks),))
+            for group in partition.groups
+        )
+    )
 
 
 def read_architecture(run: Run) -> Architecture:

@@ -2,29 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from sharewise.cli._backbone_words import check_backbone, read_backbone
-from sharewise.cli._data_words import default_backbone, read_data
-from sharewise.cli._options import (
-    AsJson,
-    BackboneWord,
-    BatchSize,
-    Device,
-    Epochs,
-    LearningRate,
-    Seed,
-)
-from sharewise.cli._print import cost_json, cost_table, emit
-from sharewise.cli._progress import progress
-from sharewise.cli._settings import read_settings
+from sharewise.cli import _search_branching, _search_partitioning
+from sharewise.cli._asked import Asked
+from sharewise.cli._backbone_words import check_backbone
+from sharewise.cli._data_words import read_data
+from sharewise.cli._options import AsJson, BackboneWord, Device, Quick, Seed
 from sharewise.errors import InputError
 from sharewise.evaluation import Budget
 
-METHODS = ("branching",)
+
+@dataclass(frozen=True)
+class Method:
+    """A way to search: its default budget, the options that only it has, and the search."""
+
+    budget: str
+    options: tuple[str, ...]
+    search: Callable[[Asked], None]
+
+
+METHODS: Mapping[str, Method] = {
+    "branching": Method(
+        _search_branching.BUDGET, _search_branching.OPTIONS, _search_branching.branching
+    ),
+    "partitioning": Method(
+        _search_partitioning.BUDGET,
+        _search_partitioning.OPTIONS,
+        _search_partitioning.partitioning,
+    ),
+}
+
+
+def _option(panel: str, text: str, least: int | None = None) -> Any:
+    """An option of one method alone; None where it is not given."""
+    return typer.Option(min=least, help=text, show_default=False, rich_help_panel=panel)
+
+
+_of_branching = partial(_option, "With --method branching")
+_of_partitioning = partial(_option, "With --method partitioning")
 
 
 def search(  # noqa: PLR0913 - a command's arguments are its options
@@ -32,97 +54,134 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
         str,
         typer.Argument(
             metavar="DATA",
-            help="glyphs or planted, with options such as glyphs:variants=2 or"
-            " planted:groups=4+4; `sharewise data` lists them.",
+            help="glyphs, planted, decathlon-mini or decathlon, with options such as"
+            " glyphs:variants=2 or decathlon-mini:samples=300; `sharewise data` lists them.",
             show_default=False,
         ),
     ],
-    method: Annotated[str, typer.Option(help="branching.")] = "branching",
-    backbone: BackboneWord = None,
-    budget: Annotated[
+    method: Annotated[
         str,
         typer.Option(
-            help="Bounds joined by commas: params=1.5x and macs=2x (times the fully shared"
-            " network), params_m (millions), macs_g (giga), latency_ms."
+            help="branching: which tasks share which stages. partitioning: which tasks use and"
+            " update which channels."
         ),
-    ] = "macs=1.5x",
+    ] = "branching",
+    backbone: BackboneWord = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            help="Bounds joined by commas: params=1.5x and macs=2x (times the fully shared"
+            " network), params_m (millions), macs_g (giga), latency_ms (branching), use=0.5"
+            " (partitioning: the share of channels that a task uses, in the mean)."
+            f" Default: {_search_branching.BUDGET}, or {_search_partitioning.BUDGET}.",
+            show_default=False,
+        ),
+    ] = None,
     run: Annotated[
         Path | None,
-        typer.Option(help="The run's folder; runs/DATA-SEED by default.", show_default=False),
+        typer.Option(
+            help="The run's folder; runs/DATA-SEED by default, or runs/DATA-partitioning-SEED.",
+            show_default=False,
+        ),
     ] = None,
     seed: Seed = 0,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the search in the run's folder.")
     ] = False,
-    epochs: Epochs = None,
+    quick: Quick = False,
+    epochs: Annotated[int | None, _of_branching("Passes over the train split.", least=1)] = None,
     initialisations: Annotated[
-        int | None,
-        typer.Option(min=1, help="Supernets trained side by side.", show_default=False),
+        int | None, _of_branching("Supernets trained side by side.", least=1)
     ] = None,
-    batch_size: BatchSize = None,
-    lr: LearningRate = None,
+    batch_size: Annotated[int | None, _of_branching("Samples a step.", least=1)] = None,
+    lr: Annotated[float | None, _of_branching("Adam's learning rate.")] = None,
+    evaluations: Annotated[
+        int | None, _of_partitioning("Partitions that are tried.", least=1)
+    ] = None,
+    stages: Annotated[
+        str | None,
+        _of_partitioning(
+            "Stages whose channels are divided, joined by commas. Default: the last that can be."
+        ),
+    ] = None,
+    strategy: Annotated[str | None, _of_partitioning("evolution (the default) or random.")] = None,
+    workers: Annotated[
+        int | None,
+        _of_partitioning(
+            "Processes that try partitions side by side, to the same result. Default: as many as"
+            " processors.",
+            least=1,
+        ),
+    ] = None,
     more: Annotated[
         str | None,
-        typer.Option("--set", help="More settings: name=value,name=value.", show_default=False),
+        typer.Option(
+            "--set",
+            help="More settings: nodes=3,gate_lr=0.1 or distil.steps=300,initial.epochs=4, say.",
+            show_default=False,
+        ),
     ] = None,
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Search the tree of branches that fits the budget best."""
-    check_method(method)
-    bounds = Budget.parse(budget)
-    make_data = read_data(data)
+    """Search what tasks share, inside a budget: the tree of branches, or channels of layers."""
+    own = {
+        "epochs": epochs,
+        "initialisations": initialisations,
+        "batch_size": batch_size,
+        "lr": lr,
+        "evaluations": evaluations,
+        "stages": stages,
+        "strategy": strategy,
+        "workers": workers,
+    }
+    way = check_method(method)
+    _refuse_others(method, own)
+    bounds = Budget.parse(way.budget if budget is None else budget)
+    read_data(data)
     if backbone is not None:
         check_backbone(backbone)
-    from sharewise.search import SearchSettings, search_branching
-
-    settings = read_settings(
-        SearchSettings,
-        more,
-        epochs=epochs,
-        initialisations=initialisations,
-        batch_size=batch_size,
-        lr=lr,
-    )
-    with progress(f"Making {data}"):
-        task_data = make_data()
-    chosen = read_backbone(backbone or default_backbone(task_data), task_data.input_shape)
-    folder = run or Path("runs") / f"{task_data.name}-{seed}"
-    with progress(f"Searching {folder}") as show:
-        result = search_branching(
-            chosen,
-            task_data,
+    way.search(
+        Asked(
+            data=data,
+            backbone=backbone,
             budget=bounds,
-            settings=settings,
+            run=run,
             seed=seed,
-            run=folder,
             resume=resume,
+            quick=quick,
             device=device,
-            progress=show,
+            more=more,
+            own={name: own[name] for name in way.options},
+            as_json=as_json,
         )
-    emit(
-        {
-            "run": str(folder),
-            "architecture": result.architecture.to_dict(),
-            "num_branches": list(result.architecture.num_branches),
-            "budget": bounds.to_dict(),
-            "seed": seed,
-            **cost_json(result.cost, result.shared_cost),
-        },
-        result.architecture.draw(),
-        "",
-        cost_table(result.cost, result.shared_cost),
-        "",
-        f"Budget: {bounds}. Run folder: {folder}. Next: sharewise compare {folder}",
-        as_json=as_json,
     )
 
 
-def check_method(method: str) -> None:
-    """Raises InputError for a method that this version does not have."""
+def check_method(method: str) -> Method:
+    """The method of a word; InputError for one that this version does not have."""
     if method not in METHODS:
         raise InputError(
             rule=f"A search method is one of {', '.join(METHODS)}.",
             found=repr(method),
             fix="Leave --method out.",
         )
+    return METHODS[method]
+
+
+def _refuse_others(method: str, given: Mapping[str, Any]) -> None:
+    """Raises InputError for an option that belongs to another method."""
+    for name, value in given.items():
+        if value is None or name in METHODS[method].options:
+            continue
+        (other,) = (each for each, way in METHODS.items() if name in way.options)
+        flags = ", ".join(map(_flag, METHODS[method].options))
+        raise InputError(
+            rule=f"{_flag(name)} is an option of --method {other}.",
+            found=f"it with --method {method}",
+            fix=f"Leave it out: {method} has {flags}, and --set for more.",
+        )
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"

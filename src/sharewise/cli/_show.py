@@ -15,7 +15,7 @@ from sharewise.cli._data_words import data_from
 from sharewise.cli._options import AsJson
 from sharewise.cli._print import cost_json, cost_table, emit, scores_table
 from sharewise.cli._progress import progress
-from sharewise.cli._rebuild import load_architecture, part, read_architecture
+from sharewise.cli._rebuild import fully_shared, load_architecture, part, read_architecture
 from sharewise.errors import InputError
 from sharewise.runs import Run, read_json, write_atomic
 
@@ -73,13 +73,13 @@ def _add_costs(run: Run, architecture: Architecture, value: dict[str, Any]) -> R
 
     settings = run.settings
     backbone = backbone_from(part(settings, "backbone", run))
-    with progress("Making the data"):
-        data = data_from(part(part(settings, "data", run), "settings", run))
+    with progress("Making the data") as show:
+        data = data_from(part(part(settings, "data", run), "settings", run), show)
     table = CostTable.measure(backbone.at(data.input_shape), data.tasks)
-    shared = Architecture.shared(architecture.tasks, architecture.num_stages)
-    both = table.of(architecture), table.of(shared)
-    value |= cost_json(*both)
-    return cost_table(*both)
+    both = table.of(architecture), table.of(fully_shared(architecture))
+    use = architecture.use if architecture.partitions else None
+    value |= cost_json(*both, use=use)
+    return cost_table(*both, use=use)
 
 
 def _write_svg(path: Path, architecture: Architecture, run: Run | None) -> None:

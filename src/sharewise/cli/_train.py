@@ -16,10 +16,11 @@ from sharewise.cli._options import (
     LearningRate,
     RunFolder,
     Seed,
+    Turns,
 )
 from sharewise.cli._print import emit, scores_table
 from sharewise.cli._progress import progress
-from sharewise.cli._rebuild import rebuild
+from sharewise.cli._rebuild import rebuild, training_sizes
 from sharewise.cli._settings import read_settings
 from sharewise.runs import Run, write_atomic
 
@@ -30,25 +31,33 @@ def train(  # noqa: PLR0913 - a command's arguments are its options
     epochs: Epochs = None,
     batch_size: BatchSize = None,
     lr: LearningRate = None,
+    turns: Turns = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Forget an earlier training of this run.")
     ] = False,
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Train the architecture that a search found, from scratch.
+    """Train the architecture that a search found.
 
-    The training lies in RUN/training, and goes on there when it was interrupted. Its weights and
-    validation scores are RUN/network.safetensors and RUN/scores.json.
+    After a branching search from scratch, after a partitioning search from the common
+    initialisation of its run. The training lies in RUN/training, and goes on there when it was
+    interrupted. Its weights and validation scores are RUN/network.safetensors and RUN/scores.json.
     """
-    from sharewise.networks import build
     from sharewise.training import TrainSettings
     from sharewise.training import train as train_network
 
-    settings = read_settings(TrainSettings, epochs=epochs, batch_size=batch_size, lr=lr)
-    with progress(f"Making the data of {run}"):
-        searched = rebuild(run)
-    network = build(searched.architecture, searched.backbone, searched.data.tasks, seed=seed)
+    settings = read_settings(
+        TrainSettings,
+        sizes=training_sizes(run),
+        epochs=epochs,
+        batch_size=batch_size,
+        lr=lr,
+        turns=turns,
+    )
+    with progress(f"Making the data of {run}") as show:
+        searched = rebuild(run, show)
+    network = searched.start(seed=seed)
     folder = run / TRAINING
     if fresh:
         forget(folder)

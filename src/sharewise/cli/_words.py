@@ -132,6 +132,12 @@ def _read_sizes(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split("+"))
 
 
+def _read_yes_no(text: str) -> bool:
+    if text not in ("yes", "no"):
+        raise ValueError(text)
+    return text == "yes"
+
+
 _GROUP = re.compile(r"\d+|\(\d+(?:\+\d+)*\)")
 
 
@@ -146,4 +152,7 @@ WHOLE = Kind("a whole number", "2", int)
 NUMBER = Kind("a number", "0.25", _read_number)
 SIZES = Kind("whole numbers joined by +", "16+16+16", _read_sizes)
 SIZE_OR_SIZES = Kind("a whole number, or one for each stage joined by +", "3", _read_size_or_sizes)
+NAMES = Kind("names joined by +", "one+two", lambda text: tuple(text.split("+")))
+PATH = Kind("a path", "decathlon-1.0", str)
+YES_NO = Kind("yes or no", "yes", _read_yes_no)
 GROUPS = Kind("sizes joined by +, a nested group in brackets, as in 3+(2+3)", "4+4", _read_groups)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
+from sharewise.data._planted import PlantedData
 from sharewise.data._protocol import Batch, TaskData
-from sharewise.data._tensors import SeparateData
+from sharewise.data._tensors import SeparateData, TensorData
 from sharewise.errors import InputError
 from sharewise.tasks import Task
+
+_COUNTED = 256
 
 
 class OnlyTask:
@@ -51,8 +55,20 @@ class OnlyTask:
         return self._keep(self._part.test(batch_size=batch_size))
 
     def sizes(self) -> dict[str, int]:
-        """Samples in each split of the part that has the task."""
-        return self._part.sizes()
+        """Samples in the task's batches of each split; the test split is not read for that."""
+        if len(self._part.tasks) == 1 or isinstance(self._part, TensorData | PlantedData):
+            return self._part.sizes()
+        return {**self._part.sizes(), **self._counted}
+
+    @cached_property
+    def _counted(self) -> dict[str, int]:
+        # Tasks of one part may have batches of their own: only reading them tells.
+        size = _COUNTED
+        passes = {
+            "train": self.train(batch_size=size, seed=0, epoch=0),
+            "val": self.val(batch_size=size),
+        }
+        return {split: sum(len(b.inputs) for b in found) for split, found in passes.items()}
 
     def _keep(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         name = self.tasks[0].name

@@ -58,6 +58,8 @@ class PartitionedBranch(nn.Module):
         self.tasks = tuple(tasks)
         self.partition = partition
         self.form = form
+        self.blocks = tuple(dict.fromkeys(each.block for each in place.layout.hidden if each.block))
+        """The stage's direct children whose outputs `forward_blocks` gives."""
         self.body, self._is_graph = _body(stage, dict(_replaced(stage, self, place)), place)
 
     def forward(self, x: Tensor, task: str) -> Tensor:

@@ -1,0 +1,104 @@
+"""Do the per-task networks of a partition cost what their multiply-adds say?
+
+Each task's compact network (`networks.extract`) is timed in turn with the network that uses every
+channel, in this process, one thread, processor time. A figure is the ratio of the two times over
+the ratio of their multiply-adds: 1.0 means that the multiply-adds tell the truth.
+
+    python benchmarks/compact.py [--json] [--run RUN] [--batch 16] [--repeats 20]
+
+Without a run it takes partitions of the published sampler in the last stage, and in the last two
+stages, of a ResNet-26 at 72 x 72.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from _figures import arguments, print_figure, ratios, spread
+from torch import Tensor
+
+import sharewise as sw
+from sharewise.architecture import Architecture
+from sharewise.cli._rebuild import rebuild
+from sharewise.costs import CostTable
+from sharewise.networks import Network, build, extract
+from sharewise.spaces import HiddenGroup, Partitioning
+from sharewise.tasks import Task
+
+World = tuple[Architecture, sw.Backbone, tuple[Task, ...]]
+GOAL = 0.15
+
+
+def sampled() -> Iterator[tuple[str, World]]:
+    """Partitions of six tasks, of mean use .5."""
+    backbone = sw.backbones.resnet26(input_size=72)
+    tasks = tuple(sw.tasks.classification(f"task{i}", 10) for i in range(6))
+    layouts = backbone.layouts()
+    for name, stages in (("stage3", (3,)), ("stage2 and stage3", (2, 3))):
+        groups = [
+            HiddenGroup(i, tuple(h.name for h in layouts[i].hidden), layouts[i].hidden[0].channels)
+            for i in stages
+        ]
+        space = Partitioning([task.name for task in tasks], backbone.num_stages, groups)
+        vector = space.with_use(space.draw(np.random.default_rng(0)), 0.5)
+        yield name, (space.decode(vector), backbone, tasks)
+
+
+def measure(name: str, world: World, *, batch: int, repeats: int) -> None:
+    architecture, backbone, tasks = world
+    table = CostTable.measure(backbone, tasks)
+    network = build(architecture, backbone, tasks).eval()
+    inputs = torch.randn(batch, *backbone.input_shape)
+    costs = table.of(architecture).per_task
+    found = []
+    for task in tasks:
+        alone = extract(network, task.name, backbone=backbone).eval()
+        every = Architecture.shared([task.name], backbone.num_stages)
+        dense = build(every, backbone, [task]).eval()
+        steps = [partial(forward, alone, inputs)] * repeats
+        times = statistics.median(ratios(steps, partial(forward, dense, inputs)))
+        macs = costs[task.name].macs / CostTable.measure(backbone, [task]).of(every).macs
+        found.append(times / macs)
+        print_figure(
+            f"{name}: {task.name}, time", times, unit=f"of dense, multiply-adds {macs:.3f}"
+        )
+    worst = max(found, key=lambda ratio: abs(ratio - 1))
+    print_figure(
+        f"{name}: time over multiply-adds, worst task",
+        worst,
+        unit="",
+        spread=spread(found),
+        goal=1 + GOAL,
+    )
+
+
+@torch.no_grad()
+def forward(network: Network, inputs: Tensor) -> None:
+    network(inputs)
+
+
+def main() -> None:
+    parser = arguments(__doc__.splitlines()[0])
+    parser.add_argument("--run", type=Path, help="a partitioning run, in place of sampled ones")
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--repeats", type=int, default=20)
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    if given.run is None:
+        worlds = sampled()
+    else:
+        searched = rebuild(given.run)
+        worlds = iter(
+            [(str(given.run), (searched.architecture, searched.backbone, searched.data.tasks))]
+        )
+    for name, world in worlds:
+        measure(name, world, batch=given.batch, repeats=given.repeats)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""sharewise search --method branching."""
+
+from __future__ import annotations
+
+from sharewise.cli._asked import Asked
+from sharewise.cli._print import cost_json, cost_table, emit
+from sharewise.cli._progress import progress
+from sharewise.cli._quick import SEARCH
+from sharewise.cli._settings import read_settings
+
+BUDGET = "macs=1.5x"
+OPTIONS = ("epochs", "initialisations", "batch_size", "lr")
+
+
+def branching(asked: Asked) -> None:
+    """Search the tree of branches."""
+    from sharewise.search import SearchSettings, search_branching
+
+    sizes = SEARCH["branching"] if asked.quick else {}
+    settings = read_settings(SearchSettings, asked.more, sizes=sizes, **asked.own)
+    data, backbone = asked.world()
+    folder = asked.folder(data.name)
+    with progress(f"Searching {folder}") as show:
+        result = search_branching(
+            backbone,
+            data,
+            budget=asked.budget,
+            settings=settings,
+            seed=asked.seed,
+            run=folder,
+            resume=asked.resume,
+            device=asked.device,
+            progress=show,
+        )
+    emit(
+        {
+            "run": str(folder),
+            "architecture": result.architecture.to_dict(),
+            "num_branches": list(result.architecture.num_branches),
+            "budget": asked.budget.to_dict(),
+            "seed": asked.seed,
+            **cost_json(result.cost, result.shared_cost),
+        },
+        result.architecture.draw(),
+        "",
+        cost_table(result.cost, result.shared_cost),
+        "",
+        f"Budget: {asked.budget}. Run folder: {folder}. Next: sharewise compare {folder}",
+        as_json=asked.as_json,
+    )

@@ -1,0 +1,104 @@
+"""The choices of a partitioning search, as one frozen value that a run keeps."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Mapping
+from typing import Any, Literal
+
+from sharewise.errors import InputError
+from sharewise.evaluators import DistilSettings
+from sharewise.training import TrainSettings
+
+_INITIAL = TrainSettings(epochs=10, batch_size=32, lr=3e-3)
+_TEACHERS = TrainSettings(epochs=10, batch_size=32, lr=3e-3)
+_DISTIL = DistilSettings()
+
+
+@dataclasses.dataclass(frozen=True)
+class PartitionSettings:
+    """How a partitioning search is run, apart from its strategy, budget and seed.
+
+    Attributes:
+        evaluations: candidates that are distilled; a strategy's steps are not cut, so that there
+            may be a few fewer (but there is one step at least).
+        stages: names of the stages whose hidden layers are partitioned, one at least; None: the
+            last one that has any, as in the source.
+        matrices: "network" has one P for all groups of layers, "group" one for each.
+        source: the task on which the common initialisation is trained; None: the richest one.
+        initial: the training of the common initialisation.
+        teachers: the training of each teacher.
+        freeze_below: whether teachers keep the weights of the common initialisation below the first
+            stage that is partitioned, as in the source. Off by default: features that one small
+            data set has trained are no ImageNet features, and teachers on top of them are poor.
+        distil: how a candidate is judged.
+        finalists: the best candidates, which are judged again; scores of one distillation are
+            noisy, and the best of many is lucky as much as good (ours; 1 takes the best).
+        rejudged: with how many other seeds finalists are judged again.
+        exact: realise the final P by the exact integer optimum, where it is proven within a minute
+            and inside the budget; for few tasks only.
+
+    Raises:
+        InputError: a value outside its bounds.
+    """
+
+    evaluations: int = 128
+    stages: tuple[str, ...] | None = None
+    matrices: Literal["network", "group"] = "network"
+    source: str | None = None
+    initial: TrainSettings = _INITIAL
+    teachers: TrainSettings = _TEACHERS
+    freeze_below: bool = False
+    distil: DistilSettings = _DISTIL
+    finalists: int = 8
+    rejudged: int = 2
+    exact: bool = False
+
+    def __post_init__(self) -> None:
+        if self.stages is not None:
+            _check_names("stages", self.stages)
+            object.__setattr__(self, "stages", tuple(self.stages))
+        for name in ("evaluations", "finalists"):
+            _check_count(name, getattr(self, name), least=1)
+        _check_count("rejudged", self.rejudged, least=0)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings as JSON values, in the order of the fields."""
+        value = dataclasses.asdict(self)
+        return value | {"stages": None if self.stages is None else list(self.stages)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> PartitionSettings:
+        """The settings that `to_dict` wrote; InputError at a word that is not one."""
+        words = [field.name for field in dataclasses.fields(cls)]
+        if unknown := sorted(set(values) - set(words)):
+            raise InputError(
+                rule="Partition settings hold only words that search_partitioning() knows.",
+                found=", ".join(map(repr, unknown)),
+                fix=f"Use {', '.join(words)}.",
+            )
+        given = dict(values)
+        for name in ("initial", "teachers"):
+            if name in given:
+                given[name] = TrainSettings.from_dict(given[name])
+        if "distil" in given:
+            given["distil"] = DistilSettings.from_dict(given["distil"])
+        return cls(**given)
+
+
+def _check_names(name: str, value: object) -> None:
+    if isinstance(value, str) or not isinstance(value, Collection) or not value:
+        raise InputError(
+            rule=f"{name} are names, one at least.",
+            found=f"{name}={value!r}",
+            fix=f"Give {name}=('layer3',), for example, or None.",
+        )
+
+
+def _check_count(name: str, value: object, *, least: int) -> None:
+    if type(value) is not int or value < least:
+        raise InputError(
+            rule=f"{name} is a whole number of at least {least}.",
+            found=f"{name}={value!r}",
+            fix=f"Give {name}={max(1, least)}, for example.",
+        )
