@@ -45,10 +45,10 @@ TRAIN = TrainSettings(epochs=8, batch_size=32, lr=3e-3)
 RESAMPLES = 2000
 TOP = 5
 
-World = tuple[Evaluator, Evaluator, Partitioning]
+World = tuple[Distilled, Evaluator, Partitioning]
 
 
-def world(folder: Path, executor: Executor, distil: DistilSettings) -> World:
+def world(folder: Path, executor: Executor | None, distil: DistilSettings) -> World:
     """The proxy, full training, and the space, for decathlon-mini on its default backbone."""
     data = sw.data.decathlon_mini()
     backbone = sw.backbones.convnet().at(data.input_shape)
