@@ -129,12 +129,14 @@ class Plan:
         return least
 
     def _nested(self, vector: Floats) -> Floats:
-        """The vector with as many channels in common as tasks have: the fewest parameters."""
+        """The vector with the same few channels for all tasks: nothing costs less."""
         num_tasks, own = len(self.space.tasks), self.space.forward_diagonal
         halves = vector.copy().reshape(-1, 2, num_tasks * (num_tasks + 1) // 2)
         halves[:, 0] = 1.0  # forward; the other half says what is updated
         nested = halves.ravel()
-        nested[own] = vector[own]
+        # More than half a channel, or none in common would be nearer to the target than one.
+        narrowest = min(group.channels for group in self.space.groups)
+        nested[own] = max(LEAST_USE, 0.501 / narrowest)
         return nested
 
     def _allows(self, architecture: Architecture) -> bool:
