@@ -11,6 +11,7 @@ settings.load_profile("sharewise")
 
 
 @pytest.fixture(autouse=True)
-def _one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Commands start processes only in the tests that ask for them: each imports torch anew."""
+def _plain_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No terminal's width, and no processes but in tests that ask: each imports torch anew."""
+    monkeypatch.delenv("COLUMNS", raising=False)
     monkeypatch.setattr("sharewise.cli._workers.cores", lambda: 1)

@@ -54,12 +54,12 @@ def workers(count: int) -> Iterator[Executor | None]:
             fix="Go on with --resume, with fewer workers if memory ran out.",
         ) from error
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
         left = set(multiprocessing.active_children()) - before
         for process in left:
             process.terminate()  # at any moment: every file is written whole or not at all
-        for process in left:
-            process.join()
+        # The pool's own thread sees them end and waits for each. Not here, too: of two that wait
+        # for one process, only one is told that it has ended.
+        pool.shutdown(cancel_futures=True)
 
 
 def _start(pool: ProcessPoolExecutor, count: int) -> None:
