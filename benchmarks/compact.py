@@ -92,7 +92,7 @@ def main() -> None:
     if given.run is None:
         worlds = sampled()
     else:
-        searched = rebuild(given.run)
+        searched = rebuild(given.run, lambda step: None)
         worlds = iter(
             [(str(given.run), (searched.architecture, searched.backbone, searched.data.tasks))]
         )

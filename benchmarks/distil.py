@@ -155,7 +155,7 @@ def some(steps: Steps, count: int) -> Steps:
             return
 
 
-def report(name: str, costs: list[float], steps: int, *, goal: float | None = None) -> None:
+def report(name: str, costs: list[float], steps: float, *, goal: float | None = None) -> None:
     print_figure(
         name,
         statistics.fmean(costs) * steps,
@@ -204,7 +204,7 @@ def validation(
     costs = ratios([partial(each.judge, steps=0) for each in students], reference)
     for name, images in (("default", settings), ("published", DistilSettings.published())):
         factor = images.val_samples / SAMPLES
-        report(f"validation, {images.val_samples} images a task ({name})", costs, int(factor))
+        report(f"validation, {images.val_samples} images a task ({name})", costs, factor)
     judged = statistics.fmean(costs) * settings.val_samples / SAMPLES
     report("building a student", setups, 1)
     whole = steps + judged + statistics.fmean(setups)
