@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import re
 import shlex
 from collections.abc import Iterator
@@ -100,7 +101,9 @@ def defaults(kind: type[Any]) -> dict[str, object]:
 
 
 def test_every_setting_of_a_search_is_explained_with_its_default() -> None:
-    assert told_settings("branching.md", dict(vars(sw.search))) == defaults(sw.SearchSettings)
+    assert told_settings(
+        "branching.md", dict(vars(importlib.import_module("sharewise.search")))
+    ) == defaults(sw.SearchSettings)
 
 
 def test_every_setting_of_a_partitioning_search_is_explained_with_its_default() -> None:
