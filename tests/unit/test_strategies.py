@@ -372,7 +372,10 @@ def test_judgements_that_are_not_numbers_for_every_task_are_refused(
         (lambda: Antithetic(spread=0), "spread is a number from 1e-06 to 1. Found spread=0"),
         (lambda: Antithetic(momentum=math.nan), "momentum is a number from 0 to 1"),
         (lambda: Modelled(mutants=16), "Found mutants=16 of offspring=16. Give mutants=4"),
-        (lambda: Modelled(spread=2), "spread is a number from 0 to 1. Found spread=2. Leave"),
+        (
+            lambda: Modelled(spread=2),
+            "spread is a number from 0 to 1. Found spread=2. Give such a number, or leave",
+        ),
         (lambda: Evolution().start(CUBE, seed=-1), "seed is a whole number from 0. Found seed=-1"),
         (lambda: RandomSearch.from_dict({"batc": 3}), "RandomSearch has the settings batch, use"),
         (lambda: Exhaustive.from_dict({"level": 3}), "Found 'level'. Leave them out"),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sharewise.errors import InputError
+from sharewise.settings import check_count, check_fields
 from sharewise.training import TrainSettings
 
 
@@ -33,8 +34,8 @@ class CompareSettings:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "seeds", _read_seeds(self.seeds))
-        _check_count("random_trees", self.random_trees, least=0)
-        _check_count("workers", self.workers, least=1)
+        check_count("random_trees", self.random_trees, least=0)
+        check_count("workers", self.workers, least=1)
 
     def to_dict(self) -> dict[str, Any]:
         """The settings as JSON values, in the order of the fields."""
@@ -47,14 +48,7 @@ class CompareSettings:
         Raises:
             InputError: A word that is not a setting, or a value outside its bounds.
         """
-        words = [field.name for field in dataclasses.fields(cls)]
-        unknown = sorted(set(values) - set(words))
-        if unknown:
-            raise InputError(
-                rule="Compare settings hold only words that compare() knows.",
-                found=", ".join(map(repr, unknown)),
-                fix=f"Use {', '.join(words)}.",
-            )
+        check_fields(cls, values)
         given = dict(values)
         if "train" in given:
             given["train"] = TrainSettings.from_dict(given["train"])
@@ -70,12 +64,3 @@ def _read_seeds(seeds: object) -> tuple[int, ...]:
             fix="Give seeds=(0, 1, 2), for example.",
         )
     return found
-
-
-def _check_count(name: str, value: object, *, least: int) -> None:
-    if type(value) is not int or value < least:
-        raise InputError(
-            rule=f"{name} is a whole number of at least {least}.",
-            found=f"{name}={value!r}",
-            fix=f"Give {name}={max(least, 1)}, for example.",
-        )

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from typing import Any
 
-from sharewise.errors import InputError
+from sharewise.settings import check_count, check_fields, check_number, check_word
 
 SCORES = ("accuracy", "loss", "features")
 
@@ -53,16 +52,11 @@ class DistilSettings:
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch_size", "train_samples", "val_samples", "group"):
-            _check_count(name, getattr(self, name), least=1)
-        _check_count("halvings", self.halvings, least=0)
+            check_count(name, getattr(self, name), least=1)
+        check_count("halvings", self.halvings, least=0)
         for name in ("lr", "momentum", "weight_decay"):
-            _check_number(name, getattr(self, name))
-        if self.score not in SCORES:
-            raise InputError(
-                rule=f"score is one of {', '.join(SCORES)}.",
-                found=f"score={self.score!r}",
-                fix=f"Use {SCORES[0]}.",
-            )
+            check_number(name, getattr(self, name))
+        check_word("score", self.score, SCORES)
 
     def to_dict(self) -> dict[str, Any]:
         """The settings as JSON values, in the order of the fields."""
@@ -71,30 +65,5 @@ class DistilSettings:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> DistilSettings:
         """The settings that `to_dict` wrote; InputError at a word that is not one."""
-        words = [field.name for field in dataclasses.fields(cls)]
-        if unknown := sorted(set(values) - set(words)):
-            raise InputError(
-                rule="Distil settings hold only words that the distillation knows.",
-                found=", ".join(map(repr, unknown)),
-                fix=f"Use {', '.join(words)}.",
-            )
+        check_fields(cls, values)
         return cls(**values)
-
-
-def _check_count(name: str, value: object, *, least: int) -> None:
-    if type(value) is not int or value < least:
-        raise InputError(
-            rule=f"{name} is a whole number of at least {least}.",
-            found=f"{name}={value!r}",
-            fix=f"Give {name}={max(1, least)}, for example.",
-        )
-
-
-def _check_number(name: str, value: object) -> None:
-    fits = isinstance(value, int | float) and not isinstance(value, bool)
-    if not fits or not math.isfinite(float(str(value))) or float(str(value)) < 0:
-        raise InputError(
-            rule=f"{name} is a finite number of at least 0.",
-            found=f"{name}={value!r}",
-            fix=f"Give {name}=0.9, for example.",
-        )

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from sharewise.errors import InputError
 from sharewise.evaluators import DistilSettings
+from sharewise.settings import check_count, check_fields
 from sharewise.training import TrainSettings
 
 _INITIAL = TrainSettings(epochs=10, batch_size=32, lr=3e-3)
@@ -59,8 +60,8 @@ class PartitionSettings:
             _check_names("stages", self.stages)
             object.__setattr__(self, "stages", tuple(self.stages))
         for name in ("evaluations", "finalists"):
-            _check_count(name, getattr(self, name), least=1)
-        _check_count("rejudged", self.rejudged, least=0)
+            check_count(name, getattr(self, name), least=1)
+        check_count("rejudged", self.rejudged, least=0)
 
     def to_dict(self) -> dict[str, Any]:
         """The settings as JSON values, in the order of the fields."""
@@ -70,13 +71,7 @@ class PartitionSettings:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> PartitionSettings:
         """The settings that `to_dict` wrote; InputError at a word that is not one."""
-        words = [field.name for field in dataclasses.fields(cls)]
-        if unknown := sorted(set(values) - set(words)):
-            raise InputError(
-                rule="Partition settings hold only words that search_partitioning() knows.",
-                found=", ".join(map(repr, unknown)),
-                fix=f"Use {', '.join(words)}.",
-            )
+        check_fields(cls, values)
         given = dict(values)
         for name in ("initial", "teachers"):
             if name in given:
@@ -92,13 +87,4 @@ def _check_names(name: str, value: object) -> None:
             rule=f"{name} are names, one at least.",
             found=f"{name}={value!r}",
             fix=f"Give {name}=('layer3',), for example, or None.",
-        )
-
-
-def _check_count(name: str, value: object, *, least: int) -> None:
-    if type(value) is not int or value < least:
-        raise InputError(
-            rule=f"{name} is a whole number of at least {least}.",
-            found=f"{name}={value!r}",
-            fix=f"Give {name}={max(1, least)}, for example.",
         )

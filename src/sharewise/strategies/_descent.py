@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from sharewise.errors import InputError
+from sharewise.settings import check_count, check_fields, check_number
 from sharewise.strategies._bound import Bound
-from sharewise.strategies._checks import check_count, check_number, check_words
 from sharewise.strategies._strategy import Cube, Floats, Judged
 
 _LEAST_SPREAD = 1e-4  # what is added to the spread of scores before they are divided by it
@@ -75,7 +75,7 @@ class Antithetic:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Antithetic:
         """The step with these settings; InputError at a word that it does not have."""
-        check_words(cls, values)
+        check_fields(cls, values)
         return cls(**values)
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from sharewise.errors import InputError
+from sharewise.settings import check_count, check_fields
 from sharewise.strategies._bound import Bound
-from sharewise.strategies._checks import check_count, check_words
 from sharewise.strategies._descent import Antithetic, Descent
 from sharewise.strategies._guided import Guided, Modelled
 from sharewise.strategies._rounds import (
@@ -120,7 +120,7 @@ class Evolution:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Evolution:
         """The strategy with these settings; InputError at a word that it does not have."""
-        check_words(cls, values)
+        check_fields(cls, values)
         given = dict(values)
         if "step" in given:
             settings = dict(given["step"])

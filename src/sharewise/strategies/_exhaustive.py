@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sharewise.errors import InputError
-from sharewise.strategies._checks import check_count, check_words
+from sharewise.settings import check_count, check_fields
 from sharewise.strategies._rounds import check_seed, in_order, judging_seed, proposals
 from sharewise.strategies._strategy import Cube, Judged, Proposal
 
@@ -86,5 +86,5 @@ class Exhaustive:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Exhaustive:
         """The strategy with these settings; InputError at a word that it does not have."""
-        check_words(cls, values)
+        check_fields(cls, values)
         return cls(**values)

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from sharewise.errors import InputError
+from sharewise.settings import check_count, check_fields, check_number
 from sharewise.strategies._bound import Bound
-from sharewise.strategies._checks import check_count, check_number, check_words
 from sharewise.strategies._curves import Curves, peak
 from sharewise.strategies._model import learn
 from sharewise.strategies._strategy import Cube, Floats, Judged
@@ -64,7 +64,7 @@ class Modelled:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Modelled:
         """The step with these settings; InputError at a word that it does not have."""
-        check_words(cls, values)
+        check_fields(cls, values)
         return cls(**values)
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from sharewise.settings import check_count, check_fields
 from sharewise.strategies._bound import Bound
-from sharewise.strategies._checks import check_count, check_words
 from sharewise.strategies._rounds import (
     check_seed,
     generator,
@@ -81,5 +81,5 @@ class RandomSearch:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> RandomSearch:
         """The strategy with these settings; InputError at a word that it does not have."""
-        check_words(cls, values)
+        check_fields(cls, values)
         return cls(**values)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from typing import Any
 
-from sharewise.errors import InputError
+from sharewise.settings import check_count, check_fields, check_number, check_word
 
 SCHEDULES = ("cosine", "constant")
 SELECTIONS = ("best", "last")
@@ -48,12 +47,12 @@ class TrainSettings:
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
-            _check_count(name, getattr(self, name))
-        _check_number("lr", self.lr, above_zero=True)
-        _check_number("weight_decay", self.weight_decay, above_zero=False)
-        _check_word("schedule", self.schedule, SCHEDULES)
-        _check_word("select", self.select, SELECTIONS)
-        _check_word("turns", self.turns, TURNS)
+            check_count(name, getattr(self, name))
+        check_number("lr", self.lr, above=True)
+        check_number("weight_decay", self.weight_decay)
+        check_word("schedule", self.schedule, SCHEDULES)
+        check_word("select", self.select, SELECTIONS)
+        check_word("turns", self.turns, TURNS)
 
     def to_dict(self) -> dict[str, int | float | str]:
         """The settings as JSON values, in the order of the fields."""
@@ -66,41 +65,5 @@ class TrainSettings:
         Raises:
             InputError: a word that is not a setting, or a value outside its bounds.
         """
-        words = [field.name for field in dataclasses.fields(cls)]
-        unknown = sorted(set(values) - set(words))
-        if unknown:
-            raise InputError(
-                rule="Train settings hold only words that train() knows.",
-                found=f"{', '.join(map(repr, unknown))}",
-                fix=f"Use {', '.join(words)}.",
-            )
+        check_fields(cls, values)
         return cls(**values)
-
-
-def _check_count(name: str, value: object) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise InputError(
-            rule=f"{name} is a whole number of at least 1.",
-            found=f"{name}={value!r}",
-            fix=f"Give {name}=1 or more.",
-        )
-
-
-def _check_number(name: str, value: object, *, above_zero: bool) -> None:
-    bound = "above 0" if above_zero else "of at least 0"
-    number = value if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
-    if not math.isfinite(number) or number < 0 or (above_zero and number == 0):
-        raise InputError(
-            rule=f"{name} is a finite number {bound}.",
-            found=f"{name}={value!r}",
-            fix=f"Give a {name} {bound}.",
-        )
-
-
-def _check_word(name: str, value: str, words: tuple[str, ...]) -> None:
-    if value not in words:
-        raise InputError(
-            rule=f"{name} is one of {', '.join(map(repr, words))}.",
-            found=f"{name}={value!r}",
-            fix=f"Give {name}={words[0]!r}, or leave it out.",
-        )
