@@ -1,7 +1,8 @@
 """Do the per-task networks of a partition cost what their multiply-adds say?
 
 Each task's compact network (`networks.extract`) is timed in turn with the network that uses every
-channel, in this process, one thread, processor time. A figure is the ratio of the two times over
+channel, in this process, one thread, processor time; both as they are deployed, with norms folded
+into convolutions (`networks.fold`). A figure is the ratio of the two times over
 the ratio of their multiply-adds: 1.0 means that the multiply-adds tell the truth.
 
     python benchmarks/compact.py [--json] [--run RUN] [--batch 16] [--repeats 20]
@@ -26,7 +27,7 @@ import sharewise as sw
 from sharewise.architecture import Architecture
 from sharewise.cli._rebuild import rebuild
 from sharewise.costs import CostTable
-from sharewise.networks import Network, build, extract
+from sharewise.networks import Network, build, extract, fold
 from sharewise.spaces import HiddenGroup, Partitioning
 from sharewise.tasks import Task
 
@@ -57,9 +58,9 @@ def measure(name: str, world: World, *, batch: int, repeats: int) -> None:
     costs = table.of(architecture).per_task
     found = []
     for task in tasks:
-        alone = extract(network, task.name, backbone=backbone).eval()
+        alone = fold(extract(network, task.name, backbone=backbone))
         every = Architecture.shared([task.name], backbone.num_stages)
-        dense = build(every, backbone, [task]).eval()
+        dense = fold(build(every, backbone, [task]))
         steps = [partial(forward, alone, inputs)] * repeats
         times = statistics.median(ratios(steps, partial(forward, dense, inputs)))
         macs = costs[task.name].macs / CostTable.measure(backbone, [task]).of(every).macs

@@ -50,13 +50,21 @@ def test_parameter_counts_are_torchvisions(make: Callable[[], Backbone], count: 
 
 def test_convnet_has_the_sizes_of_its_convolutions() -> None:
     backbone = convnet()
-    pairs = [(3, 16), (16, 32), (32, 64), (64, 64), (64, 64), (64, 64)]
+    pairs = [(3, 16), (16, 32), (32, 32), (32, 128), (128, 128), (128, 128), (128, 128)]
     norms = 2 * sum(outputs for _, outputs in pairs)
     assert _params(backbone) == sum(9 * i * o for i, o in pairs) + norms
-    assert backbone.shapes() == ((16, 16, 16), (32, 8, 8), (64, 4, 4))
-    assert convnet(input_size=(21, 30)).shapes() == ((16, 11, 15), (32, 6, 8), (64, 3, 4))
-    assert [len(layout.hidden) for layout in backbone.layouts()] == [0, 0, 3]
+    assert backbone.shapes() == ((32, 16, 16), (32, 8, 8), (128, 4, 4))
+    assert convnet(input_size=(21, 30)).shapes() == ((32, 11, 15), (32, 6, 8), (128, 3, 4))
+    assert [len(layout.hidden) for layout in backbone.layouts()] == [1, 0, 3]
     assert _params(convnet(0.5)) < _params(backbone) / 3
+
+
+def test_convnet_keeps_channels_last_and_takes_either_order() -> None:
+    x = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    stages = nn.Sequential(*[stage.make() for stage in convnet().stages]).eval()
+    output = stages(x)
+    assert output.is_contiguous(memory_format=torch.channels_last)
+    assert output.equal(stages(x.contiguous(memory_format=torch.channels_last)))
 
 
 def test_resnet26_has_the_published_sizes() -> None:

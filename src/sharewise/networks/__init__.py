@@ -5,6 +5,7 @@ from __future__ import annotations
 from sharewise.networks._compact import Network, build
 from sharewise.networks._export import Exported, export
 from sharewise.networks._extract import extract
+from sharewise.networks._fold import fold
 from sharewise.networks._gates import (
     Gates,
     chosen_nodes,
@@ -36,6 +37,7 @@ __all__ = [
     "compact",
     "export",
     "extract",
+    "fold",
     "gumbel",
     "inherit",
     "inherited_weights",
