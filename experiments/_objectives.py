@@ -19,12 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linprog
 
-from sharewise.spaces import Partitioning
+from sharewise.spaces import LEAST_SHARE, Partitioning
 
 Floats = NDArray[np.float64]
 Function = Callable[[Floats], Floats]
 USE = 0.5
-LEAST = 0.05  # of a task's used share, and of its updated part of that
 
 
 class Shape(Protocol):
@@ -133,9 +132,9 @@ def pair_bounds(tasks: int) -> tuple[Floats, Floats]:
 
     for i in range(tasks):
         d, b = int(places[i, i]), half + int(places[i, i])
-        add([(d, -1)], -LEAST)
+        add([(d, -1)], -LEAST_SHARE)
         add([(b, 1), (d, -1)], 0)
-        add([(d, LEAST), (b, -1)], 0)
+        add([(d, LEAST_SHARE), (b, -1)], 0)  # so much of its used share is updated, too
         for j in range(i):
             f, d2 = int(places[i, j]), int(places[j, j])
             g, b2 = half + f, half + d2
@@ -199,8 +198,9 @@ def borrowed(rng: np.random.Generator, space: Partitioning) -> Shape:
 
 def peaks(rng: np.random.Generator, space: Partitioning) -> Shape:
     hidden = rng.random(space.size)
-    hidden[space.forward_diagonal] = rng.uniform(LEAST, 2 * USE - LEAST, len(space.tasks))
-    hidden[space.forward_diagonal] *= min(1.0, USE / hidden[space.forward_diagonal].mean())
+    own = space.forward_diagonal
+    hidden[own] = rng.uniform(LEAST_SHARE, 2 * USE - LEAST_SHARE, len(space.tasks))
+    hidden[own] *= min(1.0, USE / hidden[own].mean())
     (matrices,) = space.matrices_of(hidden)
     return Peaks(*matrices, rng.uniform(0.4, 1.6, len(space.tasks)))
 

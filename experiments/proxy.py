@@ -36,8 +36,7 @@ from sharewise.evaluators import (
     train_teachers,
 )
 from sharewise.runs import read_json, write_json
-from sharewise.search import PartitionSettings
-from sharewise.search._partition_plan import hidden_groups
+from sharewise.search import PartitionSettings, hidden_groups
 from sharewise.spaces import Partitioning
 from sharewise.training import TrainSettings
 
@@ -54,7 +53,7 @@ def world(folder: Path, executor: Executor | None, distil: DistilSettings) -> Wo
     backbone = sw.backbones.convnet().at(data.input_shape)
     settings = PartitionSettings()
     tasks = [task.name for task in data.tasks]
-    space = Partitioning(tasks, backbone.num_stages, hidden_groups(backbone, None))
+    space = Partitioning(tasks, backbone.num_stages, hidden_groups(backbone))
     first = min(group.stage for group in space.groups)
     initial = train_initial(
         backbone, data, settings=settings.initial, run=folder / "initial", device="cpu"
@@ -69,15 +68,8 @@ def world(folder: Path, executor: Executor | None, distil: DistilSettings) -> Wo
         executor=executor,
     )
     features = Features.compute(teachers, data, distil, folder=folder / "features")
-    proxy = Distilled(
-        backbone=backbone,
-        tasks=tuple(data.tasks),
-        initial=initial,
-        heads=teachers.heads,
-        closing=teachers.closing_norms(),
-        features=features,
-        first=first,
-        settings=distil,
+    proxy = Distilled.of(
+        teachers, tasks=data.tasks, initial=initial, features=features, settings=distil
     )
     return proxy, Trained(backbone, data, TRAIN, initial), space
 

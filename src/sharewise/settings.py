@@ -1,13 +1,33 @@
-"""Checks that every frozen value of settings makes of its own fields."""
+"""Frozen values of settings: to JSON values and back, and the checks they make of their fields."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self, get_type_hints
 
 from sharewise.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Settings:
+    """What frozen dataclasses of settings have in common; fields may be settings themselves."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings as JSON values, in the order of the fields."""
+        return {name: _as_json(getattr(self, name)) for name in _names(type(self))}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The settings that `to_dict` wrote, with the defaults of those that are left out.
+
+        Raises:
+            InputError: a word that is not a setting, or a value outside its bounds.
+        """
+        check_fields(cls, values)
+        kinds = get_type_hints(cls)
+        return cls(**{name: _read(kinds[name], value) for name, value in values.items()})
 
 
 def check_count(name: str, value: object, *, least: int = 1) -> None:
@@ -54,7 +74,7 @@ def check_word(name: str, value: object, words: tuple[str, ...]) -> None:
 
 def check_fields(kind: type[Any], values: Mapping[str, Any]) -> None:
     """Raises InputError unless every word of `values` is a field of the dataclass."""
-    known = [field.name for field in dataclasses.fields(kind)]
+    known = _names(kind)
     unknown = sorted(set(values) - set(known))
     if unknown:
         raise InputError(
@@ -62,3 +82,19 @@ def check_fields(kind: type[Any], values: Mapping[str, Any]) -> None:
             found=", ".join(map(repr, unknown)),
             fix="Leave them out, or read them with the version that wrote them.",
         )
+
+
+def _names(kind: type[Any]) -> list[str]:
+    return [field.name for field in dataclasses.fields(kind)]
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, Settings):
+        return value.to_dict()
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _read(kind: object, value: Any) -> Any:
+    if isinstance(kind, type) and issubclass(kind, Settings):
+        return kind.from_dict(value)
+    return value

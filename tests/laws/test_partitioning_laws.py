@@ -96,9 +96,12 @@ def spaces(draw: st.DrawFn, max_tasks: int = 5) -> Partitioning:
             unique=True,
         )
     )
+    units = [
+        (draw(st.sampled_from([1, 1, 4])), draw(st.sampled_from([1, 2, 5, 64]))) for _ in places
+    ]
     groups = [
-        HiddenGroup(stage, (layer,), draw(st.sampled_from([1, 2, 5, 16, 64])))
-        for stage, layer in places
+        HiddenGroup(stage, (layer,), unit * count, unit)
+        for (stage, layer), (unit, count) in zip(places, units, strict=True)
     ]
     return Partitioning(
         NAMES[:tasks], stages, groups, matrices=draw(st.sampled_from(["network", "group"]))
@@ -149,7 +152,10 @@ def test_decoding_realises_the_targets(space: Partitioning, data: st.DataObject)
         forward, backward = targets[0 if space.matrices == "network" else index]
         partition = architecture.partitions[group.stage, tuple(space.tasks)]
         found = next(each for each in partition.groups if each.layers == group.layers)
-        check_sizes(*found.masks(space.tasks), forward, backward)
+        masks = np.stack(found.masks(space.tasks))
+        dealt = masks.reshape(2, len(space.tasks), group.units, group.unit)
+        assert (dealt == dealt[..., :1]).all()  # neighbours in a unit have the same owners
+        check_sizes(*dealt[..., 0], forward, backward)
 
 
 @given(spaces(), st.data())
@@ -208,7 +214,7 @@ def test_a_number_changes_only_the_tasks_that_it_involves(
 def test_presets_are_in_the_space_or_are_refused(space: Partitioning) -> None:
     assert space.share_all().mean_use == space.share_forward_only().mean_use == 1.0
     assert space.share_all() in space and space.share_forward_only() in space
-    if min(group.channels for group in space.groups) < len(space.tasks):
+    if min(group.units for group in space.groups) < len(space.tasks):
         with pytest.raises(InputError):
             space.independent()
         return
@@ -222,7 +228,7 @@ def test_presets_are_in_the_space_or_are_refused(space: Partitioning) -> None:
 
 @given(spaces(), st.floats(0.0, 1.0))
 def test_more_in_common_is_more_use(space: Partitioning, share: float) -> None:
-    if min(group.channels for group in space.groups) >= len(space.tasks):
+    if min(group.units for group in space.groups) >= len(space.tasks):
         found = space.share_fixed(share)
         assert found in space
         assert space.independent().mean_use <= found.mean_use + 1e-9 <= 1.0 + 2e-9

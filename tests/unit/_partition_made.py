@@ -8,10 +8,11 @@ from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
+from _run_folder import made_row
 
 from sharewise.architecture import Architecture
 from sharewise.evaluation import Cost, TaskCost
-from sharewise.scores import Scores, relative_gain
+from sharewise.scores import Scores
 from sharewise.spaces import HiddenGroup, Partitioning
 
 MINI_TASKS = ("characters", "digits", "faces", "fonts", "mnist", "monsters")
@@ -123,7 +124,10 @@ def made_comparison(made: MadePartition) -> dict[str, Any]:
         "budget": made.budget,
         "train": TRAIN,
         "lower_is_better": lower,
-        "rows": [_row(made, name, rows[name], test, lower) for name in rows],
+        "rows": [
+            made_row(name, each, [made.cost(one) for one in each], test, lower)
+            for name, each in rows.items()
+        ],
     }
 
 
@@ -131,32 +135,6 @@ def made_comparison(made: MadePartition) -> dict[str, Any]:
 def _drawn(space: Partitioning, seed: int, use: float) -> Architecture:
     drawn = space.draw(np.random.default_rng(seed))
     return space.decode(space.with_use(drawn, use), seed=seed)
-
-
-def _row(
-    made: MadePartition,
-    name: str,
-    architectures: Sequence[Architecture],
-    test: Mapping[str, Mapping[str, Scores]],
-    lower: Mapping[str, bool],
-) -> dict[str, Any]:
-    costs = [made.cost(each) for each in architectures]
-    row: dict[str, Any] = {
-        "name": name,
-        "architectures": [each.to_dict() for each in architectures],
-        "costs": [cost.to_dict() for cost in costs],
-        "val": test[name],
-        "test": test[name],
-        "params": float(np.mean([cost.params for cost in costs])),
-        "macs": float(np.mean([cost.macs for cost in costs])),
-        "latency_ms": float(np.mean([cost.latency_ms or 0 for cost in costs])),
-    }
-    for key, reference in (("gain", "shared"), ("gain_independent", "independent")):
-        gains = [relative_gain(test[name][s], test[reference][s], lower) for s in test[name]]
-        row[key] = dict(zip(test[name], gains, strict=True))
-        row[f"{key}_mean"] = float(np.mean(gains))
-        row[f"{key}_spread"] = float(np.std(gains, ddof=1)) if len(gains) > 1 else None
-    return row
 
 
 def _scores(

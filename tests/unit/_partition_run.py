@@ -21,8 +21,9 @@ from _partition_made import (
     MadePartition,
     made_comparison,
 )
+from _run_folder import write_results
 
-from sharewise.runs import Run, write_atomic, write_json
+from sharewise.runs import Run, write_atomic
 
 __all__ = [
     "DECATHLON_TASKS",
@@ -50,12 +51,7 @@ def write_partition_run(
         write_atomic(run.architecture, made.found.to_json() + "\n")
     if {"comparison.json", "scores.json"} <= {*leave_out}:
         return folder
-    comparison = made_comparison(made)
-    if "comparison.json" not in leave_out:
-        write_json(run.comparison, comparison)
-    if "scores.json" not in leave_out:
-        scores = comparison["rows"][0]["val"][str(made.seeds[0])]
-        write_json(run.scores, {"format": 1, "split": "val", "epoch": 7, "scores": scores})
+    write_results(run, made_comparison(made), leave_out)
     return folder
 
 

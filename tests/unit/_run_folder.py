@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -78,13 +78,17 @@ def write_run(folder: Path, made: Made | None = None, *, leave_out: Sequence[str
         _write_journal(run, made, rng)
     if "architecture.json" not in leave_out:
         write_atomic(run.architecture, made.architecture.to_json())
-    comparison = _comparison(made, rng)
+    write_results(run, _comparison(made, rng), leave_out)
+    return folder
+
+
+def write_results(run: Run, comparison: dict[str, Any], leave_out: Sequence[str]) -> None:
+    """comparison.json, and scores.json of its first network and seed."""
     if "comparison.json" not in leave_out:
         write_json(run.comparison, comparison)
     if "scores.json" not in leave_out:
-        scores = comparison["rows"][0]["val"][str(made.seeds[0])]
+        scores = comparison["rows"][0]["val"][str(comparison["seeds"][0])]
         write_json(run.scores, {"format": 1, "split": "val", "epoch": 9, "scores": scores})
-    return folder
 
 
 def _settings(made: Made) -> dict[str, Any]:
@@ -180,28 +184,6 @@ def _comparison(made: Made, rng: np.random.Generator) -> dict[str, Any]:
     for name in ("shared", "independent"):  # equal architectures are trained once
         if trees[name] == trees["found"]:
             test["found"] = test[name]
-    rows = []
-    for name, several in trees.items():
-        costs = [made.cost(tree) for tree in several]
-        row: dict[str, Any] = {
-            "name": name,
-            "architectures": [tree.to_dict() for tree in several],
-            "costs": [cost.to_dict() for cost in costs],
-            "val": test[name],
-            "test": test[name],
-            "params": float(np.mean([cost.params for cost in costs])),
-            "macs": float(np.mean([cost.macs for cost in costs])),
-            "latency_ms": float(np.mean([cost.latency_ms or 0 for cost in costs])),
-        }
-        for key, reference in (("gain", "shared"), ("gain_independent", "independent")):
-            gains = [
-                relative_gain(test[name][str(s)], test[reference][str(s)], lower)
-                for s in made.seeds
-            ]
-            row[key] = dict(zip(map(str, made.seeds), gains, strict=True))
-            row[f"{key}_mean"] = float(np.mean(gains))
-            row[f"{key}_spread"] = float(np.std(gains, ddof=1)) if len(gains) > 1 else None
-        rows.append(row)
     return {
         "format": 1,
         "kind": "comparison",
@@ -209,8 +191,37 @@ def _comparison(made: Made, rng: np.random.Generator) -> dict[str, Any]:
         "budget": made.budget,
         "train": {"epochs": 10, "batch_size": 64, "lr": 0.001},
         "lower_is_better": lower,
-        "rows": rows,
+        "rows": [
+            made_row(name, several, [made.cost(tree) for tree in several], test, lower)
+            for name, several in trees.items()
+        ],
     }
+
+
+def made_row(
+    name: str,
+    architectures: Sequence[Architecture],
+    costs: Sequence[Cost],
+    test: Mapping[str, Mapping[str, Scores]],
+    lower: Mapping[str, bool],
+) -> dict[str, Any]:
+    """A row of comparison.json; `test` is {row: {seed: scores}}."""
+    row: dict[str, Any] = {
+        "name": name,
+        "architectures": [each.to_dict() for each in architectures],
+        "costs": [cost.to_dict() for cost in costs],
+        "val": test[name],
+        "test": test[name],
+        "params": float(np.mean([cost.params for cost in costs])),
+        "macs": float(np.mean([cost.macs for cost in costs])),
+        "latency_ms": float(np.mean([cost.latency_ms or 0 for cost in costs])),
+    }
+    for key, reference in (("gain", "shared"), ("gain_independent", "independent")):
+        gains = [relative_gain(test[name][s], test[reference][s], lower) for s in test[name]]
+        row[key] = dict(zip(test[name], gains, strict=True))
+        row[f"{key}_mean"] = float(np.mean(gains))
+        row[f"{key}_spread"] = float(np.std(gains, ddof=1)) if len(gains) > 1 else None
+    return row
 
 
 def _scores(made: Made, base: dict[str, float], percent: float, rng: np.random.Generator) -> Scores:

@@ -40,14 +40,11 @@ class World:
     space: Partitioning
 
     def distilled(self, settings: DistilSettings = DISTIL, **changes: Any) -> Distilled:
-        return Distilled(
-            backbone=self.backbone,
-            tasks=tuple(self.data.tasks),
+        return Distilled.of(
+            self.teachers,
+            tasks=self.data.tasks,
             initial=self.initial,
-            heads=self.teachers.heads,
-            closing=self.teachers.closing_norms(),
             features=self.features,
-            first=self.teachers.first,
             settings=replace(settings, **changes),
         )
 

@@ -6,18 +6,21 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from _small import NAMES, TASKS, Block, make_backbone, make_data
 from numpy.typing import NDArray
 from torch import nn
 
 from sharewise.backbones import Backbone, Stage, mlp
 from sharewise.costs import CostTable
+from sharewise.data import TensorData
 from sharewise.errors import BudgetError, InputError
 from sharewise.evaluation import Budget
 from sharewise.networks import build
-from sharewise.search import PartitionSettings
-from sharewise.search._partition_plan import Plan, hidden_groups
+from sharewise.search import PartitionSettings, hidden_groups
+from sharewise.search._partition_plan import Plan
 from sharewise.spaces import HiddenGroup
+from sharewise.tasks import binary
 
 # Nearly all parameters are hidden ones, so that a budget on parameters bites.
 WIDE = mlp(16, widths=(4, 4), hidden=32)
@@ -25,7 +28,7 @@ DATA = make_data(flat=True)
 
 
 def plan_of(budget: Budget, backbone: Backbone = WIDE, **changes: object) -> Plan:
-    given = {"stages": ("layer1", "layer2")} | changes
+    given = {"stages": ("layer1", "layer2"), "unit": 1} | changes
     return Plan.of(backbone, DATA, budget, PartitionSettings(**given))  # type: ignore[arg-type]
 
 
@@ -198,13 +201,40 @@ def test_latency_is_not_bounded_by_a_search() -> None:
 def test_layers_of_equal_width_make_a_group_and_the_last_stage_is_the_default() -> None:
     backbone = make_backbone()
     group = HiddenGroup(1, ("0.conv1", "1.conv1"), 8)
-    assert hidden_groups(backbone, None) == hidden_groups(backbone, ["blocks"]) == (group,)
-    assert hidden_groups(WIDE, None) == (HiddenGroup(1, ("0",), 32),)
+    assert hidden_groups(backbone) == hidden_groups(backbone, ["blocks"]) == (group,)
+    assert hidden_groups(WIDE, unit=1) == (HiddenGroup(1, ("0",), 32),)
     both = (HiddenGroup(0, ("0",), 32), HiddenGroup(1, ("0",), 32))
-    assert hidden_groups(WIDE, ["layer2", "layer1"]) == both
+    assert hidden_groups(WIDE, ["layer2", "layer1"], unit=1) == both
     plan = Plan.of(WIDE, DATA, Budget(use=0.5), PartitionSettings())
     assert (plan.first, plan.space.tasks) == (1, NAMES)
     assert plan_of(Budget(use=0.5)).first == 0
+
+
+@pytest.mark.parametrize(
+    ("channels", "tasks", "unit"),
+    [(512, 2, 16), (128, 2, 16), (128, 9, 8), (96, 2, 8), (100, 2, 4), (24, 2, 2), (12, 2, 1)],
+)
+def test_channels_are_dealt_in_units_that_leave_a_choice(
+    channels: int, tasks: int, unit: int
+) -> None:
+    backbone = mlp(16, widths=(4,), hidden=channels)
+    names = [binary(f"task{i}") for i in range(tasks)]
+    labels = {task.name: torch.zeros(2, dtype=torch.long) for task in names}
+    split = (torch.zeros(2, 16), labels)
+    data = TensorData(names, train=split, val=split, test=split)
+    plan = Plan.of(backbone, data, Budget(use=0.5), PartitionSettings())
+    assert [group.unit for group in plan.space.groups] == [unit]
+    asked = Plan.of(backbone, data, Budget(use=0.5), PartitionSettings(unit=channels // 2))
+    assert asked.space.groups[0].units == 2
+
+
+def test_a_unit_that_does_not_divide_the_channels_is_refused() -> None:
+    with pytest.raises(InputError) as caught:
+        Plan.of(WIDE, DATA, Budget(use=0.5), PartitionSettings(unit=5))
+    assert str(caught.value) == (
+        "The channels of a hidden group are a whole number of its units. Found 32 channels in units"
+        " of 5. Give a unit that divides the channels, such as 1."
+    )
 
 
 def make_mixed() -> nn.Module:
@@ -216,7 +246,7 @@ def make_mixed() -> nn.Module:
 
 def test_layers_of_different_widths_are_groups_of_their_own() -> None:
     stages = (make_backbone().stages[0], Stage("mixed", make_mixed))
-    groups = hidden_groups(Backbone("mixed", stages, (1, 4, 4)), None)
+    groups = hidden_groups(Backbone("mixed", stages, (1, 4, 4)))
     assert groups == (
         HiddenGroup(1, ("0.conv1", "2.conv1"), 8),
         HiddenGroup(1, ("1.conv1",), 12),

@@ -70,7 +70,7 @@ def test_the_journal_holds_the_candidates_the_finalists_and_the_choice(done: Don
     header, *entries = lines_of(done.run)
     assert header["method"] == "partitioning"
     assert header["tasks"] == list(NAMES)
-    assert header["groups"] == [{"stage": 1, "layers": ["0"], "channels": 8}]
+    assert header["groups"] == [{"stage": 1, "layers": ["0"], "channels": 8, "unit": 1}]
     assert header["budget"] == {"use": 0.6}
     assert header["strategy"] == {"name": "Evolution", **STRATEGY.to_dict()}
     assert header["search"] == SETTINGS.to_dict()

@@ -554,7 +554,7 @@ def other_head() -> Network:
                 TASKS,
             ),
             "A partition is for hidden layers, whose channels one other layer reads. Found layer"
-            " '6' of stage 'chain': its output leaves the stage. Name some of ['0', '3'].",
+            " '6' of stage 'chain': its output leaves the stage. Name some of 0, 3.",
         ),
         (
             lambda: build(

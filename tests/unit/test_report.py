@@ -22,8 +22,9 @@ from _run_folder import (
 from sharewise.architecture import Architecture
 from sharewise.errors import FormatError, InputError, RunError
 from sharewise.report import draw_tree_svg, write_report
-from sharewise.report._answer import sharing, verdict
+from sharewise.report._answer import sharing
 from sharewise.report._tree import task_colours, tree_order
+from sharewise.report._verdicts import verdict
 from sharewise.report._words import milliseconds, quantity, score, share, signed, times
 from sharewise.runs import read_json, write_json
 

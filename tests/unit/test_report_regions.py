@@ -17,7 +17,6 @@ from sharewise.architecture import Architecture, Group, Owners, Partition
 from sharewise.report import write_report
 from sharewise.report._candidates import pareto_front
 from sharewise.report._holdings import union_words
-from sharewise.report._partition_answer import paired
 from sharewise.report._read import Row
 from sharewise.report._regions import (
     mean_counts,
@@ -27,6 +26,7 @@ from sharewise.report._regions import (
     updated_part,
 )
 from sharewise.report._trail import Candidate, read_trail
+from sharewise.report._verdicts import paired
 from sharewise.runs import read_json, write_json
 
 TASKS = ("a", "b", "c", "d", "e", "f")

@@ -1,8 +1,9 @@
-"""The checks that every value of settings makes of its fields."""
+"""The checks that every value of settings makes of its fields, and its JSON."""
 
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 from collections.abc import Callable
 
@@ -10,13 +11,25 @@ import numpy as np
 import pytest
 
 from sharewise.errors import InputError
-from sharewise.settings import check_count, check_fields, check_number, check_word
+from sharewise.settings import Settings, check_count, check_fields, check_number, check_word
 
 
 @dataclasses.dataclass(frozen=True)
-class _Both:
+class _Both(Settings):
     speed: float = 1.0
     luck: int = 0
+
+
+_CALM = _Both(speed=0.5)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Whole(Settings):
+    names: tuple[str, ...] | None = None
+    first: _Both = _CALM
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", None if self.names is None else tuple(self.names))
 
 
 @pytest.mark.parametrize(
@@ -81,3 +94,30 @@ def test_bounds_themselves_pass() -> None:
     check_number("lr", 1e-12, above=True)
     check_word("select", "last", ("best", "last"))
     check_fields(_Both, {"luck": 3})
+
+
+def test_settings_inside_settings_come_back_from_json() -> None:
+    whole = _Whole(names=("a", "b"), first=_Both(luck=3))
+    written = json.dumps(whole.to_dict())
+    assert written == '{"names": ["a", "b"], "first": {"speed": 1.0, "luck": 3}}'
+    assert _Whole.from_dict(json.loads(written)) == whole
+
+
+def test_settings_that_are_left_out_have_their_defaults() -> None:
+    assert _Whole.from_dict({}) == _Whole(first=_CALM)
+    assert _Whole.from_dict({"first": {}}).first == _Both()
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"third": {}}, "_Whole has the settings names, first. Found 'third'."),
+        ({"first": {"wind": 1}}, "_Both has the settings speed, luck. Found 'wind'."),
+    ],
+)
+def test_words_that_are_no_settings_are_refused_wherever_they_stand(
+    values: dict[str, object], sentence: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        _Whole.from_dict(values)
+    assert str(caught.value).startswith(sentence)

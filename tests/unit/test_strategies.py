@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from _cubes import make_cube
 from numpy.typing import NDArray
 
 import sharewise as sw
 from sharewise.errors import InputError
-from sharewise.spaces import HiddenGroup, Partitioning
 from sharewise.strategies import (
     Antithetic,
     Archive,
@@ -31,7 +31,7 @@ from sharewise.strategies import (
 )
 
 Floats = NDArray[np.float64]
-CUBE = Partitioning(("a", "b", "c"), 1, [HiddenGroup(0, ("layer",), 8)])  # 12 numbers
+CUBE = make_cube("abc")  # 12 numbers
 DIAGONAL = (0, 3, 5)  # of three tasks' upper triangle, row by row: aa ab ac bb bc cc
 PAIRS = ("aa", "ab", "ac", "bb", "bc", "cc") * 2  # forward, backward
 
@@ -279,9 +279,8 @@ def test_another_seed_searches_elsewhere_with_other_numbers(strategy: Strategy[A
 
 
 def test_an_exhaustive_search_judges_every_point_once_and_ends() -> None:
-    cube = Partitioning(("a",), 1, [HiddenGroup(0, ("layer",), 8)])
     strategy = Exhaustive(levels=3, batch=4)
-    state = strategy.start(cube, seed=0)
+    state = strategy.start(make_cube("a"), seed=0)
     found: list[tuple[float, ...]] = []
     while asked := strategy.ask(state):
         found += [each.vector for each in asked]

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from _cubes import make_cube
 from numpy.typing import NDArray
 
-from sharewise.spaces import HiddenGroup, Partitioning
 from sharewise.strategies import Bound, Judged, Proposal
 from sharewise.strategies._curves import Curves, peak
 from sharewise.strategies._model import learn
 
 Floats = NDArray[np.float64]
-TWO = Partitioning(("a", "b"), 1, [HiddenGroup(0, ("layer",), 8)])  # 6 numbers: aa ab bb, twice
+TWO = make_cube("ab")  # 6 numbers: aa ab bb, twice
 OWN = [0, 2]
 OF_A, OF_B = [0, 1, 3, 4], [1, 2, 4, 5]
 

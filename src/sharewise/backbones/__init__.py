@@ -11,6 +11,7 @@ from sharewise.backbones._dry_run import (
     make_on_meta,
     output_shape,
 )
+from sharewise.backbones._groups import check_partition
 from sharewise.backbones._hidden import HiddenLayer, LayerSize, Layout, stage_layout
 from sharewise.backbones._mlp import mlp
 from sharewise.backbones._resnet import resnet18, resnet26, resnet34
@@ -25,6 +26,7 @@ __all__ = [
     "Stage",
     "Trace",
     "check_module",
+    "check_partition",
     "convnet",
     "dry_run",
     "explained",

@@ -7,18 +7,17 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from sharewise.architecture import Architecture
+from sharewise.architecture import Architecture, Group
 from sharewise.baselines._random import seeded_rng
 from sharewise.baselines._settings import CompareSettings
 from sharewise.costs import CostTable
 from sharewise.errors import BudgetError, InputError
 from sharewise.evaluation import Budget
-from sharewise.spaces import HiddenGroup, Partitioning
+from sharewise.spaces import LEAST_SHARE, HiddenGroup, Partitioning, unit_for
 
 Floats = NDArray[np.float64]
 Allows = Callable[[Architecture], bool]
 
-_LEAST = 0.05  # the published sampler's least share
 _HALVINGS = 40
 # How far a drawn partition is moved towards the cheapest one of its use. The last is not 1, so that
 # shares that were different still differ: whole channels are then added task by task.
@@ -34,7 +33,7 @@ def partition_rows(
 ) -> tuple[dict[str, Architecture], dict[int, tuple[Architecture, ...]]]:
     """The rows "shared" and "divided", and for each seed random partitions of the same mean use.
 
-    "divided" is left out where a group has fewer channels than there are tasks. A bound on latency
+    "divided" is left out where a group has fewer units than there are tasks. A bound on latency
     is left out for random partitions: times vary, and a resumed comparison needs the same ones.
 
     Raises:
@@ -43,7 +42,7 @@ def partition_rows(
     """
     space = space_of(architecture)
     rows = {"shared": space.share_all()}
-    if all(group.channels >= len(space.tasks) for group in space.groups):
+    if all(group.units >= len(space.tasks) for group in space.groups):
         rows["divided"] = space.independent()
     if not settings.random_trees:
         return rows, {}
@@ -62,12 +61,14 @@ def partition_rows(
 def space_of(architecture: Architecture) -> Partitioning:
     """The space of all partitions of the channels that an architecture divides.
 
+    Its units are those of a search by default, where the architecture deals its channels in them.
+
     Raises:
         InputError: it has several branches in a stage, or no stage with a group of layers.
     """
     chain = {(stage, architecture.tasks) for stage in range(architecture.num_stages)}
     groups = [
-        HiddenGroup(stage, group.layers, group.channels)
+        HiddenGroup(stage, group.layers, group.channels, _unit(group, len(architecture.tasks)))
         for (stage, _), partition in architecture.partitions.items()
         for group in partition.groups
     ]
@@ -80,6 +81,10 @@ def space_of(architecture: Architecture) -> Partitioning:
             fix="Take the architecture that search_partitioning() found.",
         )
     return Partitioning(architecture.tasks, architecture.num_stages, groups)
+
+
+def _unit(group: Group, num_tasks: int) -> int:
+    return unit_for(group.channels, num_tasks, runs=[run.channels for run in group.owners])
 
 
 def random_partition(
@@ -122,17 +127,17 @@ def at_use(space: Partitioning, shares: Floats, use: float) -> Floats:
     low, high = -1.0, 1.0
     for _ in range(_HALVINGS):
         shift = (low + high) / 2
-        if _mean_use(space, np.clip(apart + shift, _LEAST, 1.0)) > use + 1e-9:
+        if _mean_use(space, np.clip(apart + shift, LEAST_SHARE, 1.0)) > use + 1e-9:
             high = shift
         else:
             low = shift
-    return np.clip(apart + low, _LEAST, 1.0)
+    return np.clip(apart + low, LEAST_SHARE, 1.0)
 
 
 def _mean_use(space: Partitioning, shares: Floats) -> float:
     used = np.zeros(len(shares))
     for group in space.groups:
-        used += len(group.layers) * np.maximum(1, np.rint(group.channels * shares))
+        used += len(group.layers) * group.unit * np.maximum(1, np.rint(group.units * shares))
     return float(used.mean() / sum(len(each.layers) * each.channels for each in space.groups))
 
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
 
 from sharewise.errors import InputError
-from sharewise.settings import check_count, check_fields
+from sharewise.settings import Settings, check_count
 from sharewise.training import TrainSettings
 
 
 @dataclasses.dataclass(frozen=True)
-class CompareSettings:
+class CompareSettings(Settings):
     """How networks are compared: every one is trained with the same settings and seeds.
 
     Attributes:
@@ -36,23 +34,6 @@ class CompareSettings:
         object.__setattr__(self, "seeds", _read_seeds(self.seeds))
         check_count("random_trees", self.random_trees, least=0)
         check_count("workers", self.workers, least=1)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The settings as JSON values, in the order of the fields."""
-        return dataclasses.asdict(self) | {"seeds": list(self.seeds)}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> CompareSettings:
-        """The settings that `to_dict` wrote.
-
-        Raises:
-            InputError: A word that is not a setting, or a value outside its bounds.
-        """
-        check_fields(cls, values)
-        given = dict(values)
-        if "train" in given:
-            given["train"] = TrainSettings.from_dict(given["train"])
-        return cls(**given)
 
 
 def _read_seeds(seeds: object) -> tuple[int, ...]:

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from sharewise.architecture import Branch, Group, Partition
-from sharewise.backbones import LayerSize, Layout
-from sharewise.errors import InputError
+from sharewise.backbones import LayerSize, Layout, check_partition
 from sharewise.evaluation import TaskCost
 
 _Widths = Mapping[str, int]  # {hidden layer: how many of its channels there are}
@@ -38,7 +37,7 @@ def partitioned_cost(
         InputError: a layer that cannot be partitioned, or has another number of channels. The
             sentence names the `subject`.
     """
-    _check_layers(partition, layout, subject=subject)
+    check_partition(partition, layout, subject=subject)
     groups = partition.groups
     built = {layer: _built(group) for group in groups for layer in group.layers}
     layers = [size for size in layout.layers if size.writes in built or size.reads in built]
@@ -52,30 +51,6 @@ def partitioned_cost(
         alone[task] = TaskCost(fixed + own_norms + change.params, whole.macs + change.macs)
         params += own_norms
     return BranchCost(params, alone)
-
-
-def _check_layers(partition: Partition, layout: Layout, *, subject: str) -> None:
-    """Raises InputError unless the groups hold hidden layers of the stage, with their channels."""
-    channels = {layer.name: layer.channels for layer in layout.hidden}
-    for group in partition.groups:
-        for layer in group.layers:
-            if layer not in channels:
-                reason = layout.refused.get(layer, "it has no such layer")
-                raise InputError(
-                    rule="A partition is for hidden layers, whose channels one other layer reads.",
-                    found=f"layer '{layer}' of {subject}: {reason}",
-                    fix=f"Name some of {', '.join(channels)}."
-                    if channels
-                    else "Leave this stage without groups.",
-                )
-            if channels[layer] != group.channels:
-                raise InputError(
-                    rule="A group of a partition has as many channels as each of its layers.",
-                    found=f"{group.channels} channels for layer '{layer}' of {subject}, which has"
-                    f" {channels[layer]}",
-                    fix="Make the partition for this backbone and its width, or put layers of"
-                    " another size into a group of their own.",
-                )
 
 
 def _built(group: Group) -> int:

@@ -20,6 +20,7 @@ from sharewise.evaluators._evaluation import Evaluation
 from sharewise.evaluators._features import Features
 from sharewise.evaluators._initial import Initial
 from sharewise.evaluators._settings import DistilSettings
+from sharewise.evaluators._teachers import Teachers
 from sharewise.networks import PartitionedBranch
 from sharewise.tasks import Task
 from sharewise.training import one_thread, seeded
@@ -56,6 +57,28 @@ class Distilled:
     features: Features
     first: int
     settings: DistilSettings
+
+    @classmethod
+    def of(
+        cls,
+        teachers: Teachers,
+        *,
+        tasks: Sequence[Task],
+        initial: Initial,
+        features: Features,
+        settings: DistilSettings,
+    ) -> Distilled:
+        """Judges by what these teachers say: `features` are theirs."""
+        return cls(
+            backbone=teachers.backbone,
+            tasks=tuple(tasks),
+            initial=initial,
+            heads=teachers.heads,
+            closing=teachers.closing_norms(),
+            features=features,
+            first=teachers.first,
+            settings=settings,
+        )
 
     def evaluate(
         self, architectures: Sequence[Architecture], *, seed: int
@@ -234,8 +257,7 @@ def _check_chain(architecture: Architecture, first: int) -> None:
 def _relative(task: Task, student: Tensor, teacher: Tensor, targets: Tensor) -> float:
     """The student's first metric over the teacher's; its inverse where lower is better."""
     metric = task.metrics[0]
-    ours = float(metric.per_sample(student, targets).mean())
-    theirs = float(metric.per_sample(teacher, targets).mean())
+    ours, theirs = metric.value(student, targets), metric.value(teacher, targets)
     above, below = (theirs, ours) if metric.lower_is_better else (ours, theirs)
     return above / max(below, 1e-12)
 

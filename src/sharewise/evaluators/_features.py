@@ -17,7 +17,7 @@ from torch import Tensor
 from sharewise.data import Batch, OnlyTask, TaskData, generator
 from sharewise.errors import DataError, FormatError, RunError
 from sharewise.evaluators._settings import DistilSettings
-from sharewise.evaluators._stored import Stored
+from sharewise.evaluators._stored import Stored, unwritable
 from sharewise.evaluators._teachers import Teachers
 from sharewise.networks import Network
 from sharewise.runs import read_json, write_json
@@ -184,11 +184,7 @@ def _clear(folder: Path) -> bool:
         for each in there:
             shutil.rmtree(each) if each.is_dir() else each.unlink()
     except OSError as error:
-        raise RunError(
-            rule="Features are written to a folder with room and permission.",
-            found=f"{error.strerror} at {folder}",
-            fix="Free some space, or give another folder.",
-        ) from error
+        raise unwritable(folder, error) from error
     return was_there
 
 

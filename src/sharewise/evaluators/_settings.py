@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
 
-from sharewise.settings import check_count, check_fields, check_number, check_word
+from sharewise.settings import Settings, check_count, check_number, check_word
 
 SCORES = ("accuracy", "loss", "features")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class DistilSettings:
+class DistilSettings(Settings):
     """How a candidate is judged by feature distillation.
 
     Attributes:
@@ -57,13 +55,3 @@ class DistilSettings:
         for name in ("lr", "momentum", "weight_decay"):
             check_number(name, getattr(self, name))
         check_word("score", self.score, SCORES)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The settings as JSON values, in the order of the fields."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> DistilSettings:
-        """The settings that `to_dict` wrote; InputError at a word that is not one."""
-        check_fields(cls, values)
-        return cls(**values)

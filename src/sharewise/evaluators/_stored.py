@@ -58,11 +58,7 @@ class Stored:
             self._files[name].write(values.tobytes())
             self._files[name].flush()  # a disk that refuses is to say so here, not at the end
         except OSError as error:
-            raise RunError(
-                rule="Features are written to a folder with room and permission.",
-                found=f"{error.strerror} at {self._folder}",
-                fix="Free some space, or give another folder.",
-            ) from error
+            raise unwritable(self._folder, error) from error
 
     def _begin(self, name: str, like: np.ndarray[Any, Any]) -> IO[bytes]:
         self._folder.mkdir(exist_ok=True)
@@ -75,3 +71,12 @@ class Stored:
         }
         np.lib.format.write_array_header_1_0(file, header)
         return file
+
+
+def unwritable(folder: Path, error: OSError) -> RunError:
+    """The error to raise where a disk refuses features."""
+    return RunError(
+        rule="Features are written to a folder with room and permission.",
+        found=f"{error.strerror} at {folder}",
+        fix="Free some space, or give another folder.",
+    )

@@ -10,7 +10,7 @@ from torch import Tensor, fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from sharewise.architecture import Partition
-from sharewise.backbones import Layout, Trace, trace_stage
+from sharewise.backbones import Layout, Trace, check_partition, trace_stage
 from sharewise.errors import InputError
 from sharewise.networks._layer_kind import LayerKind
 from sharewise.networks._owned import CompactLayer, MaskedLayer, Owned, OwnedLayer
@@ -54,7 +54,7 @@ class PartitionedBranch(nn.Module):
                 another number of channels; or torch.fx cannot trace the stage.
         """
         super().__init__()
-        _check_groups(partition, place)
+        check_partition(partition, place.layout, subject=place.subject)
         self.tasks = tuple(tasks)
         self.partition = partition
         self.form = form
@@ -225,24 +225,3 @@ def _give_task(trace: Trace, names: Collection[str]) -> None:
         node.type = None  # the stage's annotations: where they are strings, pickle refuses them
         if node.op == "call_module" and node.target in names:
             node.args, node.kwargs = (node.all_input_nodes[0], task), {}
-
-
-def _check_groups(partition: Partition, place: Place) -> None:
-    channels = {layer.name: layer.channels for layer in place.layout.hidden}
-    for group in partition.groups:
-        for name in group.layers:
-            if name not in channels:
-                reason = place.layout.refused.get(name, "it has no such layer")
-                raise InputError(
-                    rule="A partition is for hidden layers, whose channels one other layer reads.",
-                    found=f"layer '{name}' of {place.subject}: {reason}",
-                    fix=f"Name some of {sorted(channels)}.",
-                )
-            if channels[name] != group.channels:
-                raise InputError(
-                    rule="A group of a partition has as many channels as each of its layers.",
-                    found=f"{group.channels} channels for layer '{name}' of {place.subject}, which"
-                    f" has {channels[name]}",
-                    fix="Make the partition for this backbone and its width, or put layers of"
-                    " another size into a group of their own.",
-                )

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from sharewise.architecture import Architecture, Branch
 from sharewise.evaluation import Budget
-from sharewise.report._read import Facts, Row
-from sharewise.report._words import THIN, names_in_words, plural, quantity, signed, times
+from sharewise.report._read import Facts
+from sharewise.report._verdicts import against_random, against_shared, apart, params_words, verdict
+from sharewise.report._words import THIN, names_in_words, plural, quantity, signed
 
 _MOST_SPLITS = 3  # sentences; deeper splits are counted
 _MOST_BRANCHES = 4  # named in one sentence
@@ -19,7 +20,7 @@ def answer(facts: Facts) -> list[str]:
     if facts.architecture is None:
         return [_unfinished(facts)]
     paragraphs = (
-        (_opening(facts, facts.architecture), *_against_shared(facts)),
+        (_opening(facts, facts.architecture), *against_shared(facts)),
         sharing(facts.architecture, facts.stage_names),
         (*_costs(facts), *_against_others(facts)),
     )
@@ -59,22 +60,6 @@ def sharing(architecture: Architecture, stage_names: Sequence[str]) -> Iterator[
         yield f"What still shares the last stage: {'; '.join(together)}."
     else:
         yield f"{len(levels[-1])} branches are left at the last stage."
-
-
-def verdict(against: str, gains: tuple[float | None, float | None]) -> str:
-    """How a network compares, after the word "it", as honest as its spread allows."""
-    mean, spread = gains
-    if mean is None:
-        return f"has no measured gain over {against}"
-    figure = f"mean gain {signed(mean, spread)}"
-    if spread is None:
-        word = "better" if mean > 0 else "no better"
-        return f"scored {word} than {against} ({figure}), but one seed cannot rule out chance"
-    if mean > spread:
-        return f"is better than {against} ({figure})"
-    if mean < -spread:
-        return f"is worse than {against} ({figure})"
-    return f"is no better than {against} ({figure}, within the spread over seeds)"
 
 
 def _unfinished(facts: Facts) -> str:
@@ -137,30 +122,9 @@ def _parts(children: Sequence[Branch]) -> str:
 
 def _costs(facts: Facts) -> Iterator[str]:
     found = facts.cost_of("found")
-    if found is None:
-        return
-    text = f"It has {quantity(found[0])} parameters"
-    ratios = [
-        f"{times(found[0] / other[0])} those of {words}"
-        for other, words in (
-            (facts.cost_of("shared"), "sharing everything"),
-            (facts.cost_of("independent"), f"{len(facts.tasks)} independent networks"),
-        )
-        if other and other != found
-    ]
-    text += f" ({' and '.join(ratios)})" if ratios else ""
-    yield f"{text} and needs {quantity(found[1])} multiply-adds per sample."
-
-
-def _against_shared(facts: Facts) -> Iterator[str]:
-    found, shared = facts.rows.get("found"), facts.rows.get("shared")
-    if found is None or shared is None:
-        return
-    if found.architectures == shared.architectures:
-        yield "So there is no gain over sharing everything: it is the same network."
-        return
-    text = verdict("sharing everything", found.gains)
-    yield f"On the test split over {plural(len(facts.seeds), 'seed')} it {text}."
+    if found is not None:
+        needs = f"needs {quantity(found[1])} multiply-adds per sample"
+        yield f"It has {params_words(facts, found)} and {needs}."
 
 
 def _against_others(facts: Facts) -> Iterator[str]:
@@ -170,22 +134,6 @@ def _against_others(facts: Facts) -> Iterator[str]:
     if independent is not None and found.architectures != independent.architectures:
         yield f"It {verdict('independent networks', found.gains_independent)}."
     if "random" in facts.rows:
-        yield from _against_random(found, facts.rows["random"])
-
-
-def _against_random(found: Row, random: Row) -> Iterator[str]:
-    """Whether the search did better than chance under the same budget."""
-    if found.gains[0] is None or random.gains[0] is None:
-        return
-    reach = f"Random trees under the same budget reach {signed(*random.gains)}"
-    if found.gains[1] is None or random.gains[1] is None:
-        yield f"{reach}, which one seed cannot tell from chance."
-        return
-    ahead = found.gains[0] - random.gains[0]
-    noise = max(found.gains[1], random.gains[1])
-    if ahead > noise:
-        yield f"{reach}, which is less."
-    elif ahead < -noise:
-        yield f"{reach}, which is more: here the search did not pay."
-    else:
-        yield f"{reach}, so these seeds do not show that the search beats chance."
+        random = facts.rows["random"]
+        words = f"Random trees under the same budget reach {signed(*random.gains)}"
+        yield from against_random(apart(found, random), words)

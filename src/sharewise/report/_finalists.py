@@ -42,10 +42,15 @@ def preset_names(facts: Facts) -> dict[str, str]:
     space = Partitioning(
         facts.tasks,
         facts.num_stages,
-        [HiddenGroup(int(g["stage"]), tuple(g["layers"]), int(g["channels"])) for g in groups],
+        [
+            HiddenGroup(
+                int(g["stage"]), tuple(g["layers"]), int(g["channels"]), int(g.get("unit", 1))
+            )
+            for g in groups
+        ],
     )
     named[space.share_all().digest] = "shared"
     named[space.share_forward_only().digest] = "shared, updated apart"
-    if all(group.channels >= len(space.tasks) for group in space.groups):
+    if all(group.units >= len(space.tasks) for group in space.groups):
         named[space.independent().digest] = "divided"
     return named

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from sharewise.architecture import Architecture
-from sharewise.report._answer import budget_words, verdict
+from sharewise.report._answer import budget_words
 from sharewise.report._read import Facts, Row
 from sharewise.report._regions import mean_counts, shared_shares, updated_part
+from sharewise.report._verdicts import against_random, against_shared, paired, params_words, verdict
 from sharewise.report._words import (
-    mean_spread,
     names_in_words,
     plural,
     quantity,
@@ -20,6 +20,7 @@ from sharewise.report._words import (
 )
 
 _ALL = 0.9995  # of the channels: what rounds to every one of them
+_ALL_SHARED = "sharing everything, where every task uses every channel"
 
 
 def partition_answer(facts: Facts) -> list[str]:
@@ -27,7 +28,7 @@ def partition_answer(facts: Facts) -> list[str]:
     if facts.architecture is None:
         return [_unfinished(facts)]
     paragraphs = (
-        (_opening(facts, facts.architecture), *_against_shared(facts)),
+        (_opening(facts, facts.architecture), *against_shared(facts, _ALL_SHARED)),
         _sharing(facts.architecture),
         _costs(facts),
         _against_others(facts),
@@ -53,14 +54,6 @@ def partition_figures(facts: Facts) -> Iterator[tuple[str, str]]:
         yield signed(*row.gains), f"mean gain over sharing everything, {over}"
     if row.gains_independent[0] is not None:
         yield signed(*row.gains_independent), f"mean gain over independent networks, {over}"
-
-
-def paired(one: Row, other: Row) -> tuple[float | None, float | None]:
-    """How much more one row gains than another, seed by seed: (mean, spread), in percent."""
-    seeds = [seed for seed in one.gain if seed in other.gain]
-    if len(seeds) < len(one.test):
-        return None, None
-    return mean_spread([one.gain[seed] - other.gain[seed] for seed in seeds])
 
 
 def group_words(facts: Facts) -> str:
@@ -115,17 +108,6 @@ def _bounds(facts: Facts) -> str:
     return f"Under a budget of {budget_words(facts.budget)}, "
 
 
-def _against_shared(facts: Facts) -> Iterator[str]:
-    found, shared = facts.rows.get("found"), facts.rows.get("shared")
-    if found is None or shared is None:
-        return
-    if found.architectures == shared.architectures:
-        yield "So there is no gain over sharing everything: it is the same network."
-        return
-    text = verdict("sharing everything, where every task uses every channel", found.gains)
-    yield f"On the test split over {plural(len(facts.seeds), 'seed')} it {text}."
-
-
 def _sharing(architecture: Architecture) -> Iterator[str]:
     """How much is common to all, and who has most and least in common."""
     count = len(architecture.tasks)
@@ -168,16 +150,7 @@ def _costs(facts: Facts) -> Iterator[str]:
     found = facts.cost_of("found")
     if found is None:
         return
-    text = f"The whole network has {quantity(found[0])} parameters"
-    ratios = [
-        f"{times(found[0] / other[0])} those of {words}"
-        for other, words in (
-            (facts.cost_of("shared"), "sharing everything"),
-            (facts.cost_of("independent"), f"{len(facts.tasks)} independent networks"),
-        )
-        if other and other != found
-    ]
-    yield text + (f" ({' and '.join(ratios)})." if ratios else ".")
+    yield f"The whole network has {params_words(facts, found)}."
     rows = facts.rows
     alone = rows["found"].alone if "found" in rows else None
     if alone is None:
@@ -208,24 +181,10 @@ def _against_others(facts: Facts) -> Iterator[str]:
         gains = paired(found, known["divided"])
         yield f"It {verdict('dividing the channels into equal parts', gains)}."
     if "random" in known:
-        yield from _against_random(found, known["random"])
+        reached = signed(*known["random"].gains)
+        words = f"Random partitions of the same mean use reach {reached} over sharing all"
+        yield from against_random(paired(found, known["random"]), words)
     yield from _conclusion(facts, found)
-
-
-def _against_random(found: Row, random: Row) -> Iterator[str]:
-    """Whether the search did better than chance at the same use of channels."""
-    ahead, noise = paired(found, random)
-    if ahead is None:
-        return
-    reach = f"Random partitions of the same mean use reach {signed(*random.gains)} over sharing all"
-    if noise is None:
-        yield f"{reach}, which one seed cannot tell from chance."
-    elif ahead > noise:
-        yield f"{reach}, which is less."
-    elif ahead < -noise:
-        yield f"{reach}, which is more: here the search did not pay."
-    else:
-        yield f"{reach}, so these seeds do not show that the search beats chance."
 
 
 def _conclusion(facts: Facts, found: Row) -> Iterator[str]:

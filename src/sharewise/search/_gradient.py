@@ -24,6 +24,7 @@ from sharewise.evaluation import Budget
 from sharewise.networks import sharing_probability
 from sharewise.search._consensus import Candidate
 from sharewise.search._crew import Crew, crew
+from sharewise.search._header import header_of
 from sharewise.search._member import Member, Moment, Prices, check_finite, entropy
 from sharewise.search._read_off import (
     Bound,
@@ -36,7 +37,7 @@ from sharewise.search._read_off import (
 from sharewise.search._result import SearchResult
 from sharewise.search._settings import SearchSettings
 from sharewise.search._state import State, make_state
-from sharewise.search._store import SearchStore, settings_of
+from sharewise.search._store import SearchStore
 from sharewise.tasks import Task, check_tasks
 from sharewise.training import pick_device, seeded
 
@@ -87,7 +88,8 @@ def search_branching(  # noqa: PLR0913 - the public face: each is one decision o
     check_tasks(data.tasks)
     job = _Job(backbone.at(data.input_shape), data, settings, seed, pick_device(device))
     bound = _bound(job, budget)
-    header = settings_of(bound.table, data, budget=budget, settings=settings, seed=seed)
+    words = {"budget": budget.to_dict(), "search": settings.to_dict(), "seed": seed}
+    header = header_of(bound.table, data, method="branching", words=words)
     prices = Prices.of(bound.table, budget)
     state = make_state(
         job.backbone, data.tasks, settings=settings, seed=seed, device=job.device, prices=prices

@@ -16,12 +16,11 @@ from sharewise.data import TaskData
 from sharewise.errors import BudgetError, InputError
 from sharewise.evaluation import Budget, Cost
 from sharewise.search._partition_settings import PartitionSettings
-from sharewise.spaces import HiddenGroup, Partitioning
+from sharewise.spaces import LEAST_SHARE, HiddenGroup, Partitioning, unit_for
 
 Floats = NDArray[np.float64]
 
 _HALVINGS = 12
-LEAST_USE = 0.05
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +44,7 @@ class Plan:
         """
         _check_judgeable(data, budget)
         tasks = [task.name for task in data.tasks]
-        groups = hidden_groups(backbone, settings.stages)
+        groups = hidden_groups(backbone, settings.stages, unit=settings.unit, num_tasks=len(tasks))
         space = Partitioning(tasks, backbone.num_stages, groups, matrices=settings.matrices)
         plan = cls(space, CostTable.measure(backbone, data.tasks), budget)
         plan.decode(space.vector_of(space.share_all()), seed=0)  # refuses an impossible budget
@@ -67,7 +66,7 @@ class Plan:
             "shared": self.space.share_all(),
             "shared, updated apart": self.space.share_forward_only(),
         }
-        if all(group.channels >= len(self.space.tasks) for group in self.space.groups):
+        if all(group.units >= len(self.space.tasks) for group in self.space.groups):
             found["divided"] = self.space.independent()
         return found
 
@@ -125,7 +124,7 @@ class Plan:
     def _least(self, vector: Floats) -> Floats:
         """The vector with the least that each task may use."""
         least, own = vector.copy(), self.space.forward_diagonal
-        least[own] = np.minimum(least[own], LEAST_USE)
+        least[own] = np.minimum(least[own], LEAST_SHARE)
         return least
 
     def _nested(self, vector: Floats) -> Floats:
@@ -134,9 +133,9 @@ class Plan:
         halves = vector.copy().reshape(-1, 2, num_tasks * (num_tasks + 1) // 2)
         halves[:, 0] = 1.0  # forward; the other half says what is updated
         nested = halves.ravel()
-        # More than half a channel, or none in common would be nearer to the target than one.
-        narrowest = min(group.channels for group in self.space.groups)
-        nested[own] = max(LEAST_USE, 0.501 / narrowest)
+        # More than half a unit, or none in common would be nearer to the target than one.
+        narrowest = min(group.units for group in self.space.groups)
+        nested[own] = max(LEAST_SHARE, 0.501 / narrowest)
         return nested
 
     def _allows(self, architecture: Architecture) -> bool:
@@ -169,11 +168,20 @@ def _check_judgeable(data: TaskData, budget: Budget) -> None:
         )
 
 
-def hidden_groups(backbone: Backbone, stages: Sequence[str] | None) -> tuple[HiddenGroup, ...]:
+def hidden_groups(
+    backbone: Backbone,
+    stages: Sequence[str] | None = None,
+    *,
+    unit: int | None = None,
+    num_tasks: int = 1,
+) -> tuple[HiddenGroup, ...]:
     """Groups of hidden layers with equal channels, one or more for each of the named stages.
 
+    Without `stages`, those of the last stage that has any; without `unit`, `unit_for` chooses.
+
     Raises:
-        InputError: an unknown stage, or one with nothing to partition, with the reasons.
+        InputError: an unknown stage, or one with nothing to partition, with the reasons; a unit
+            that does not divide the channels.
     """
     names = [stage.name for stage in backbone.stages]
     layouts = backbone.layouts()
@@ -193,7 +201,9 @@ def hidden_groups(backbone: Backbone, stages: Sequence[str] | None) -> tuple[Hid
             continue
         for channels in sorted({layer.channels for layer in layout.hidden}):
             layers = tuple(each.name for each in layout.hidden if each.channels == channels)
-            groups.append(HiddenGroup(index, layers, channels))
+            groups.append(
+                HiddenGroup(index, layers, channels, unit or unit_for(channels, num_tasks))
+            )
     if not groups:
         raise _nothing_hidden(backbone, names)
     return tuple(groups)

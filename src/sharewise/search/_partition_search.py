@@ -30,6 +30,7 @@ from sharewise.evaluators import (
     train_teachers,
 )
 from sharewise.networks import Network
+from sharewise.search._header import header_of
 from sharewise.search._partition_given import Given
 from sharewise.search._partition_judge import Asked, Judge, Judgement
 from sharewise.search._partition_plan import Plan
@@ -41,7 +42,6 @@ from sharewise.tasks import check_tasks
 
 Progress = Callable[[dict[str, Any]], None]
 DEFAULTS = PartitionSettings()
-FORMAT = 1
 REJUDGED = 1_000_000  # seeds from here on: none that a strategy hands out
 
 
@@ -147,21 +147,14 @@ def _header(
     plan: Plan, data: TaskData, strategy: Strategy, *, settings: PartitionSettings, seed: int
 ) -> dict[str, Any]:
     """What makes two searches the same one, as JSON values."""
-    backbone = plan.table.backbone
-    return {
-        "format": FORMAT,
-        "method": "partitioning",
-        "data": {
-            "name": data.name,
-            "fingerprint": data.fingerprint,
-            "settings": dict(data.settings),
-        },
-        "backbone": dict(backbone.settings) or {"name": backbone.name},
-        "stages": [stage.name for stage in backbone.stages],
-        "stage_params": [cost.params for cost in plan.table.stages],
-        "tasks": list(plan.space.tasks),
+    words = {
         "groups": [
-            {"stage": each.stage, "layers": list(each.layers), "channels": each.channels}
+            {
+                "stage": each.stage,
+                "layers": list(each.layers),
+                "channels": each.channels,
+                "unit": each.unit,
+            }
             for each in plan.space.groups
         ],
         "budget": plan.budget.to_dict(),
@@ -169,6 +162,7 @@ def _header(
         "search": settings.to_dict(),
         "seed": seed,
     }
+    return header_of(plan.table, data, method="partitioning", words=words)
 
 
 @contextmanager
@@ -209,15 +203,8 @@ def _prepare(terms: _Terms, given: Given, data: TaskData) -> tuple[Initial, Dist
     features = Features.compute(
         teachers, data, settings.distil, folder=place / "features", progress=terms.tell
     )
-    evaluator = Distilled(
-        backbone=backbone,
-        tasks=tuple(data.tasks),
-        initial=initial,
-        heads=teachers.heads,
-        closing=teachers.closing_norms(),
-        features=features,
-        first=terms.plan.first,
-        settings=settings.distil,
+    evaluator = Distilled.of(
+        teachers, tasks=data.tasks, initial=initial, features=features, settings=settings.distil
     )
     return initial, evaluator
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping
-from typing import Any, Literal
+from collections.abc import Collection
+from typing import Literal
 
 from sharewise.errors import InputError
 from sharewise.evaluators import DistilSettings
-from sharewise.settings import check_count, check_fields
+from sharewise.settings import Settings, check_count
 from sharewise.training import TrainSettings
 
 _INITIAL = TrainSettings(epochs=10, batch_size=32, lr=3e-3)
@@ -17,7 +17,7 @@ _DISTIL = DistilSettings()
 
 
 @dataclasses.dataclass(frozen=True)
-class PartitionSettings:
+class PartitionSettings(Settings):
     """How a partitioning search is run, apart from its strategy, budget and seed.
 
     Attributes:
@@ -26,6 +26,9 @@ class PartitionSettings:
         stages: names of the stages whose hidden layers are partitioned, one at least; None: the
             last one that has any, as in the source.
         matrices: "network" has one P for all groups of layers, "group" one for each.
+        unit: how many neighbouring channels have the same owners (`HiddenGroup`; the source has 1).
+            None: 16 or a smaller power of two, so that a layer has at least eight units and as many
+            as there are tasks.
         source: the task on which the common initialisation is trained; None: the richest one.
         initial: the training of the common initialisation.
         teachers: the training of each teacher.
@@ -46,6 +49,7 @@ class PartitionSettings:
     evaluations: int = 128
     stages: tuple[str, ...] | None = None
     matrices: Literal["network", "group"] = "network"
+    unit: int | None = None
     source: str | None = None
     initial: TrainSettings = _INITIAL
     teachers: TrainSettings = _TEACHERS
@@ -61,24 +65,9 @@ class PartitionSettings:
             object.__setattr__(self, "stages", tuple(self.stages))
         for name in ("evaluations", "finalists"):
             check_count(name, getattr(self, name), least=1)
+        if self.unit is not None:
+            check_count("unit", self.unit)
         check_count("rejudged", self.rejudged, least=0)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The settings as JSON values, in the order of the fields."""
-        value = dataclasses.asdict(self)
-        return value | {"stages": None if self.stages is None else list(self.stages)}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> PartitionSettings:
-        """The settings that `to_dict` wrote; InputError at a word that is not one."""
-        check_fields(cls, values)
-        given = dict(values)
-        for name in ("initial", "teachers"):
-            if name in given:
-                given[name] = TrainSettings.from_dict(given[name])
-        if "distil" in given:
-            given["distil"] = DistilSettings.from_dict(given["distil"])
-        return cls(**given)
 
 
 def _check_names(name: str, value: object) -> None:

@@ -7,38 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from sharewise.architecture import Architecture
-from sharewise.costs import CostTable
-from sharewise.data import TaskData
-from sharewise.evaluation import Budget
 from sharewise.runs import Journal, Run, write_atomic
-from sharewise.search._settings import SearchSettings
 from sharewise.search._state import State
 from sharewise.training import read_checkpoint, remove_stale, write_checkpoint
-
-FORMAT = 1
-
-
-def settings_of(
-    table: CostTable, data: TaskData, *, budget: Budget, settings: SearchSettings, seed: int
-) -> dict[str, Any]:
-    """What makes two searches the same one, as JSON values; `table` is the bound backbone's."""
-    backbone = table.backbone
-    return {
-        "format": FORMAT,
-        "method": "branching",
-        "data": {
-            "name": data.name,
-            "fingerprint": data.fingerprint,
-            "settings": dict(data.settings),
-        },
-        "backbone": dict(backbone.settings) or {"name": backbone.name},
-        "stages": [stage.name for stage in backbone.stages],
-        "stage_params": [cost.params for cost in table.stages],
-        "tasks": sorted(task.name for task in data.tasks),
-        "budget": budget.to_dict(),
-        "search": settings.to_dict(),
-        "seed": seed,
-    }
 
 
 class SearchStore:

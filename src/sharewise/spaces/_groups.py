@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sharewise.errors import InputError
+
+MOST_UNIT = 16
+"""Channels: the floats of an AVX-512 register, and the columns of a tile on a GPU."""
+LEAST_UNITS = 8
+"""Of a group, so that tasks can still have shares of very different size."""
 
 
 @dataclass(frozen=True)
@@ -17,14 +23,18 @@ class HiddenGroup:
         stage: Counted from 0.
         layers: Their names inside the stage; kept sorted.
         channels: How many each of them has.
+        unit: How many neighbouring channels always have the same owners. The source has 1; whole
+            units of 16 are what processors compute at once, so that slices are as quick as they
+            are small.
 
     Raises:
-        InputError: A stage below 0, no layer, or no channel.
+        InputError: A stage below 0, no layer, no channel, or channels that are no whole units.
     """
 
     stage: int
     layers: tuple[str, ...]
     channels: int
+    unit: int = 1
 
     def __post_init__(self) -> None:
         layers = tuple(sorted(self.layers))
@@ -36,11 +46,33 @@ class HiddenGroup:
                 found=f"stage {self.stage}, layers {layers}, {self.channels} channels",
                 fix="Write HiddenGroup(2, ('0.conv1', '1.conv1'), 256), for example.",
             )
+        if self.unit < 1 or self.channels % self.unit:
+            raise InputError(
+                rule="The channels of a hidden group are a whole number of its units.",
+                found=f"{self.channels} channels in units of {self.unit}",
+                fix="Give a unit that divides the channels, such as 1.",
+            )
+
+    @property
+    def units(self) -> int:
+        """How many units its channels are dealt in."""
+        return self.channels // self.unit
 
     @property
     def weight(self) -> int:
         """Its channels, counted once for each layer."""
         return self.channels * len(self.layers)
+
+
+def unit_for(channels: int, num_tasks: int, *, runs: Iterable[int] = ()) -> int:
+    """The unit in which channels are dealt: `MOST_UNIT`, or a smaller power of two.
+
+    It divides the channels (and the lengths of these runs), and leaves `LEAST_UNITS` units and one
+    for every task; 1 where nothing larger does.
+    """
+    whole, least = math.gcd(channels, *runs), max(LEAST_UNITS, num_tasks)
+    powers = (MOST_UNIT >> i for i in range(MOST_UNIT.bit_length()))
+    return next((u for u in powers if whole % u == 0 and channels // u >= least), 1)
 
 
 def check_groups(groups: Iterable[HiddenGroup], num_stages: int) -> tuple[HiddenGroup, ...]:

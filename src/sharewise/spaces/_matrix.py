@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from sharewise.errors import InputError
 from sharewise.spaces._targets import Bools, Floats
 
-FLOOR = 0.05  # the published sampler's least share
+LEAST_SHARE = 0.05  # that a task uses: the published sampler's, and what every bound leaves it
 
 
 def size(tasks: int) -> int:
@@ -86,7 +86,7 @@ def draw(tasks: int, rng: np.random.Generator) -> Floats:
     own = diagonal(tasks)
     raw[own] = 0.5 + 0.2 * rng.standard_normal(tasks)
     raw[own + len(raw) // 2] = 1.0 + 0.15 * rng.standard_normal(tasks)
-    return np.clip(raw, FLOOR, 1.0)
+    return np.clip(raw, LEAST_SHARE, 1.0)
 
 
 def _unfold(raw: Floats, tasks: int) -> Floats:

@@ -21,7 +21,7 @@ from sharewise.spaces._targets import Bools, Floats, whole_channels
 _STEP = 0.04  # the published evolution's standard deviation
 _HALVINGS = 40
 
-Assign = Callable[[int, int], tuple[Bools, Bools]]  # matrix, channels -> masks (use, update)
+Assign = Callable[[int, int], tuple[Bools, Bools]]  # matrix, units -> masks (use, update)
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Partitioning:
             isinstance(architecture, Architecture)
             and architecture.tasks == self.tasks
             and architecture.num_stages == self.num_stages
-            and self._found(architecture) == self.groups
+            and self._holds(architecture)
         )
 
     @property
@@ -88,16 +88,16 @@ class Partitioning:
     def decode(self, vector: ArrayLike, seed: int = 0) -> Architecture:
         """The architecture of a vector; its diagonals are exact, what pairs share comes near.
 
-        Masks are realised once for each matrix and number of channels.
+        Masks are realised once for each matrix and size of group, in the groups' units.
 
         Raises:
             InputError: Another number of values than `size`, or one that is not in [0, 1].
         """
         wanted = self.matrices_of(vector)
 
-        def assign(matrix: int, channels: int) -> tuple[Bools, Bools]:
+        def assign(matrix: int, units: int) -> tuple[Bools, Bools]:
             forward, backward = wanted[matrix]
-            return realise(forward, channels, seed=seed, backward=backward)
+            return realise(forward, units, seed=seed, backward=backward)
 
         return self._assemble(assign)
 
@@ -109,9 +109,9 @@ class Partitioning:
         """
         wanted = self.matrices_of(vector)
 
-        def assign(matrix: int, channels: int) -> tuple[Bools, Bools]:
+        def assign(matrix: int, units: int) -> tuple[Bools, Bools]:
             forward, backward = wanted[matrix]
-            return realise_exact(forward, channels, backward=backward, time_limit_s=time_limit_s)
+            return realise_exact(forward, units, backward=backward, time_limit_s=time_limit_s)
 
         return self._assemble(assign)
 
@@ -188,7 +188,7 @@ class Partitioning:
         given = _matrix.read_vector(vector, self.size)
         own = self.forward_diagonal
         shares = given[own].reshape(self._num_matrices, -1)  # [matrices, tasks]
-        least = np.minimum(shares, _matrix.FLOOR)
+        least = np.minimum(shares, _matrix.LEAST_SHARE)
 
         def fits(scale: Floats) -> Bools:
             found = self._use(np.maximum(least, scale * shares))
@@ -234,7 +234,7 @@ class Partitioning:
         Layers outside the groups are shared as everywhere in this space.
 
         Raises:
-            InputError: A group has fewer channels than there are tasks.
+            InputError: A group has fewer units than there are tasks.
         """
         return self.share_fixed(0.0)
 
@@ -246,16 +246,17 @@ class Partitioning:
         return 0 if self.matrices == "network" else group
 
     def _preset(self, masks: Callable[[int, int], tuple[Bools, Bools]]) -> Architecture:
-        return self._assemble(lambda _, channels: masks(len(self.tasks), channels))
+        return self._assemble(lambda _, units: masks(len(self.tasks), units))
 
     def _assemble(self, assign: Assign) -> Architecture:
-        """The architecture whose masks are assigned to matrices and numbers of channels."""
-        owners: dict[tuple[int, int], Group] = {}
+        """The architecture whose masks are assigned to matrices and numbers of units."""
+        owners: dict[tuple[int, int, int], Group] = {}
         stages: list[list[Group]] = [[] for _ in range(self.num_stages)]
         for index, group in enumerate(self.groups):
-            key = self._matrix_of(index), group.channels
+            key = self._matrix_of(index), group.units, group.unit
             if key not in owners:
-                owners[key] = Group.from_masks(group.layers, self.tasks, *assign(*key))
+                masks = (np.repeat(each, group.unit, axis=1) for each in assign(*key[:2]))
+                owners[key] = Group.from_masks(group.layers, self.tasks, *masks)
             stages[group.stage].append(Group(group.layers, owners[key].owners))
         return Architecture.partitioned(self.tasks, [Partition(tuple(groups)) for groups in stages])
 
@@ -263,19 +264,24 @@ class Partitioning:
         """Each task's use, [tasks], where its share in each matrix is as given."""
         used = np.zeros(len(self.tasks))
         for index, group in enumerate(self.groups):
-            whole = whole_channels(shares[self._matrix_of(index)], group.channels)
-            used += len(group.layers) * whole
+            whole = whole_channels(shares[self._matrix_of(index)], group.units)
+            used += len(group.layers) * group.unit * whole
         return used / sum(group.weight for group in self.groups)
 
-    def _found(self, architecture: Architecture) -> tuple[HiddenGroup, ...] | None:
-        """The architecture's groups; None where a stage is a tree's, without a partition."""
+    def _holds(self, architecture: Architecture) -> bool:
+        """Whether it has one partition a stage, with this space's groups in whole units."""
         partitions = architecture.partitions
         if set(partitions) != {(stage, self.tasks) for stage in range(self.num_stages)}:
-            return None
-        return tuple(
-            HiddenGroup(stage, group.layers, group.channels)
+            return False
+        found = [
+            (stage, group)
             for (stage, _), partition in sorted(partitions.items())
             for group in partition.groups
+        ]
+        return len(found) == len(self.groups) and all(
+            (stage, group.layers, group.channels) == (own.stage, own.layers, own.channels)
+            and all(run.channels % own.unit == 0 for run in group.owners)
+            for (stage, group), own in zip(found, self.groups, strict=True)
         )
 
     def _check(self, architecture: Architecture) -> None:

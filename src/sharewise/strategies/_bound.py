@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sharewise.errors import InputError
+from sharewise.spaces import LEAST_SHARE
 from sharewise.strategies._strategy import Cube, Floats
 
-FLOOR = 0.05  # a task's least share: the published sampler's, and what a space realises
 _HALVINGS = 36  # of a price: to 1e-10, beyond the millionths of a proposal
 
 
@@ -36,9 +36,9 @@ class Bound:
     per_task: bool = False
 
     def __post_init__(self) -> None:
-        if self.use is not None and not FLOOR <= self.use <= 1:
+        if self.use is not None and not LEAST_SHARE <= self.use <= 1:
             raise InputError(
-                rule=f"A bound on use is a share from {FLOOR:g}, a task's least, to 1.",
+                rule=f"A bound on use is a share from {LEAST_SHARE:g}, a task's least, to 1.",
                 found=f"use={self.use!r}",
                 fix="Give use=0.5, for example, or None for no bound.",
             )
@@ -55,13 +55,13 @@ class Bound:
     def nearest(self, cube: Cube, vectors: Floats) -> Floats:
         """The nearest vectors in the cube that keep the bound, [n, D] as given.
 
-        All shares of a block are lowered by the same amount and clipped at the floor: this is the
-        Euclidean projection onto {x: floor <= x <= 1, mean x <= use}.
+        All shares of a block are lowered by the same amount and clipped at the least: this is the
+        Euclidean projection onto {x: least <= x <= 1, mean x <= use}.
         """
         inside = np.clip(vectors, 0.0, 1.0)
         for block in self.blocks(cube):
             shares = vectors[:, block]
-            most = shares.max(axis=1, keepdims=True).clip(min=FLOOR)  # all shares at the floor
+            most = shares.max(axis=1, keepdims=True).clip(min=LEAST_SHARE)  # all at their least
             inside[:, block] = self.kept(partial(_less, shares), most=most)
         return inside
 
@@ -85,5 +85,5 @@ class Bound:
 
 
 def _less(shares: Floats, amount: Floats) -> Floats:
-    """All shares lowered by an amount, as far as the floor."""
-    return np.clip(shares - amount, FLOOR, 1.0)
+    """All shares lowered by an amount, as far as the least."""
+    return np.clip(shares - amount, LEAST_SHARE, 1.0)

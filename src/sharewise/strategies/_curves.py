@@ -7,7 +7,8 @@ from functools import partial
 
 import numpy as np
 
-from sharewise.strategies._bound import FLOOR, Bound
+from sharewise.spaces import LEAST_SHARE
+from sharewise.strategies._bound import Bound
 from sharewise.strategies._strategy import Cube, Floats
 
 WIDTH = float(np.sqrt(12.0))  # of the unit interval, in standard deviations of a uniform number
@@ -46,12 +47,12 @@ def peak(curves: Curves, cube: Cube, bound: Bound) -> Floats:
     """
     low = np.zeros(curves.slope.shape[1])
     if bound.use is not None:
-        low[cube.forward_diagonal] = FLOOR
+        low[cube.forward_diagonal] = LEAST_SHARE
     highest = _highest(curves.slope, curves.bend, low)
     for block in bound.blocks(cube):
         slope, bend = curves.slope[:, block], curves.bend[:, block]
         at_price = partial(_at_price, slope, bend, low[block])
-        # No derivative is above this, so at this price all shares are at the floor.
+        # No derivative is above this, so at this price all shares are at their least.
         most = (np.abs(slope) + 2.0 * WIDTH * np.abs(bend)).max(axis=1, keepdims=True)
         highest[:, block] = bound.kept(at_price, most=most + 1e-9)
     return highest

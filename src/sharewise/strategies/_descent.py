@@ -8,14 +8,13 @@ random search (Mania et al. 2018) with momentum.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from sharewise.errors import InputError
-from sharewise.settings import check_count, check_fields, check_number
+from sharewise.settings import Settings, check_count, check_number
 from sharewise.strategies._bound import Bound
 from sharewise.strategies._strategy import Cube, Floats, Judged
 
@@ -23,7 +22,7 @@ _LEAST_SPREAD = 1e-4  # what is added to the spread of scores before they are di
 
 
 @dataclass(frozen=True)
-class Antithetic:
+class Antithetic(Settings):
     """A descent along a gradient from scores at both ends of random directions.
 
     Attributes:
@@ -67,16 +66,6 @@ class Antithetic:
         """At rest, at the best of the first draws."""
         best = max(judged, key=lambda each: each.score)
         return Descent(self, cube, bound, best.proposal.vector, (0.0,) * cube.size)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The settings as JSON values."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Antithetic:
-        """The step with these settings; InputError at a word that it does not have."""
-        check_fields(cls, values)
-        return cls(**values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from sharewise.errors import InputError
-from sharewise.settings import check_count, check_fields
+from sharewise.settings import Settings, check_count
 from sharewise.strategies._bound import Bound
 from sharewise.strategies._descent import Antithetic, Descent
 from sharewise.strategies._guided import Guided, Modelled
@@ -41,7 +41,7 @@ class EvolutionState:
 
 
 @dataclass(frozen=True)
-class Evolution:
+class Evolution(Settings):
     """A search that begins with draws and goes on from what they were worth.
 
     The defaults are ours; `Evolution.published()` is the source's evolution strategy. What each
@@ -110,30 +110,28 @@ class Evolution:
     def to_dict(self) -> dict[str, Any]:
         """The settings as JSON values."""
         word = next(word for word, kind in _STEPS.items() if isinstance(self.step, kind))
-        return {
-            "draws": self.draws,
-            "use": self.use,
-            "per_task_use": self.per_task_use,
-            "step": {"kind": word, **self.step.to_dict()},
-        }
+        return super().to_dict() | {"step": {"kind": word, **self.step.to_dict()}}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Evolution:
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """The strategy with these settings; InputError at a word that it does not have."""
-        check_fields(cls, values)
         given = dict(values)
         if "step" in given:
-            settings = dict(given["step"])
-            word = settings.pop("kind", None)
-            if word not in _STEPS:
-                raise InputError(
-                    rule=f"The kind of an evolution's step is {' or '.join(_STEPS)}.",
-                    found=repr(word),
-                    fix="Read it with the version that wrote it.",
-                )
-            given["step"] = _STEPS[word].from_dict(settings)
-        return cls(**given)
+            given["step"] = _read_step(given["step"])
+        return super().from_dict(given)
 
     @property
     def _bound(self) -> Bound:
         return Bound(self.use, self.per_task_use)
+
+
+def _read_step(values: Mapping[str, Any]) -> Modelled | Antithetic:
+    settings = dict(values)
+    word = settings.pop("kind", None)
+    if word not in _STEPS:
+        raise InputError(
+            rule=f"The kind of an evolution's step is {' or '.join(_STEPS)}.",
+            found=repr(word),
+            fix="Read it with the version that wrote it.",
+        )
+    return _STEPS[word].from_dict(settings)

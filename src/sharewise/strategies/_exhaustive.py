@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from sharewise.errors import InputError
-from sharewise.settings import check_count, check_fields
+from sharewise.settings import Settings, check_count
 from sharewise.strategies._rounds import check_seed, in_order, judging_seed, proposals
 from sharewise.strategies._strategy import Cube, Judged, Proposal
 
@@ -25,7 +24,7 @@ class ExhaustiveState:
 
 
 @dataclass(frozen=True)
-class Exhaustive:
+class Exhaustive(Settings):
     """A grid of equal steps in every number, each point once; then there is nothing more to ask.
 
     Attributes:
@@ -78,13 +77,3 @@ class Exhaustive:
         asked = self.ask(state)
         in_order(asked, judged, state.cube)
         return dataclasses.replace(state, judged=state.judged + len(asked))
-
-    def to_dict(self) -> dict[str, Any]:
-        """The settings as JSON values."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Exhaustive:
-        """The strategy with these settings; InputError at a word that it does not have."""
-        check_fields(cls, values)
-        return cls(**values)

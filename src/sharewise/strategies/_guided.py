@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from sharewise.errors import InputError
-from sharewise.settings import check_count, check_fields, check_number
+from sharewise.settings import Settings, check_count, check_number
 from sharewise.strategies._bound import Bound
 from sharewise.strategies._curves import Curves, peak
 from sharewise.strategies._model import learn
@@ -18,7 +17,7 @@ from sharewise.strategies._strategy import Cube, Floats, Judged
 
 
 @dataclass(frozen=True)
-class Modelled:
+class Modelled(Settings):
     """Offspring where models of the tasks' scores, fitted to all judgements, have their peaks.
 
     A task's score is modelled as a sum of parabolas in the numbers that involve it, so a few dozen
@@ -56,16 +55,6 @@ class Modelled:
     def begin(self, cube: Cube, bound: Bound, judged: Sequence[Judged]) -> Guided:
         """With the first draws to learn from."""
         return Guided(self, cube, bound, (tuple(judged),))
-
-    def to_dict(self) -> dict[str, Any]:
-        """The settings as JSON values."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Modelled:
-        """The step with these settings; InputError at a word that it does not have."""
-        check_fields(cls, values)
-        return cls(**values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from sharewise.settings import check_count, check_fields
+from sharewise.settings import Settings, check_count
 from sharewise.strategies._bound import Bound
 from sharewise.strategies._rounds import (
     check_seed,
@@ -31,7 +30,7 @@ class RandomState:
 
 
 @dataclass(frozen=True)
-class RandomSearch:
+class RandomSearch(Settings):
     """Independent draws of the cube, as the published random search.
 
     All proposals have one seed: any two of them can be compared.
@@ -73,13 +72,3 @@ class RandomSearch:
         """
         in_order(self.ask(state), judged, state.cube)
         return dataclasses.replace(state, round_number=state.round_number + 1)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The settings as JSON values."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> RandomSearch:
-        """The strategy with these settings; InputError at a word that it does not have."""
-        check_fields(cls, values)
-        return cls(**values)

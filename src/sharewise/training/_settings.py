@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
 
-from sharewise.settings import check_count, check_fields, check_number, check_word
+from sharewise.settings import Settings, check_count, check_number, check_word
 
 SCHEDULES = ("cosine", "constant")
 SELECTIONS = ("best", "last")
@@ -14,7 +12,7 @@ TURNS = ("all", "uniform", "curriculum")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class TrainSettings:
+class TrainSettings(Settings):
     """How a network is trained, apart from the seed.
 
     Attributes:
@@ -53,17 +51,3 @@ class TrainSettings:
         check_word("schedule", self.schedule, SCHEDULES)
         check_word("select", self.select, SELECTIONS)
         check_word("turns", self.turns, TURNS)
-
-    def to_dict(self) -> dict[str, int | float | str]:
-        """The settings as JSON values, in the order of the fields."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> TrainSettings:
-        """The settings that `to_dict` wrote.
-
-        Raises:
-            InputError: a word that is not a setting, or a value outside its bounds.
-        """
-        check_fields(cls, values)
-        return cls(**values)
