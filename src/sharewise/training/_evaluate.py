@@ -1,4 +1,4 @@
-"""Losses and scores of a network over one split: streaming means over the labelled samples."""
+"""Losses and scores of a network over one split, from sums over the labelled samples."""
 
 from __future__ import annotations
 
@@ -16,11 +16,16 @@ from sharewise.tasks import Task
 from sharewise.training._device import modes, pick_device
 
 SPLITS = ("val", "test")
+NOTHING = torch.zeros((), dtype=torch.float64)  # a sum before the first batch, of any shape
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Measured:
-    """Mean loss and mean metrics of each task over the labelled samples of one split."""
+    """Mean loss and metrics of each task over the labelled samples of one split.
+
+    The loss of a dense task is the mean over batches of that over their labelled pixels, weighted
+    by samples: unlike a metric it may depend a little on the batch size.
+    """
 
     losses: dict[str, float]
     scores: Scores
@@ -32,7 +37,7 @@ class _Tally:
 
     count: int
     loss: float
-    metrics: dict[str, float]
+    metrics: dict[str, Tensor]  # {metric: [] or [counts]}
 
     def add(self, task: Task, *, output: Tensor, target: Tensor) -> None:
         """Add a batch: output [batch, ...], target [batch, ...]."""
@@ -42,8 +47,7 @@ class _Tally:
         self.count += len(target)
         self.loss += float(task.loss(output, target)) * len(target)
         for metric in task.metrics:
-            values = metric.per_sample(output, target)  # [labelled]
-            self.metrics[metric.name] += float(values.cpu().double().sum())
+            self.metrics[metric.name] = self.metrics[metric.name] + metric.sums(output, target)
 
 
 def evaluate(
@@ -54,7 +58,7 @@ def evaluate(
     batch_size: int = 256,
     device: str | torch.device = "auto",
 ) -> Scores:
-    """The mean of every metric over the labelled samples of a split.
+    """Every metric over the labelled samples of a split.
 
     The network is moved to the device and stays there; every module keeps its train or eval mode.
 
@@ -82,7 +86,7 @@ def measure(
     check_match(network, data)
     tasks = {task.name: task for task in data.tasks}
     tallies = {
-        name: _Tally(0, 0.0, {metric.name: 0.0 for metric in task.metrics})
+        name: _Tally(0, 0.0, {metric.name: NOTHING for metric in task.metrics})
         for name, task in tasks.items()
     }
     network.to(device)
@@ -95,7 +99,10 @@ def measure(
     return Measured(
         losses={name: tally.loss / tally.count for name, tally in tallies.items()},
         scores={
-            name: {metric: total / tally.count for metric, total in tally.metrics.items()}
+            name: {
+                metric.name: metric.finish(tally.metrics[metric.name], tally.count)
+                for metric in tasks[name].metrics
+            }
             for name, tally in tallies.items()
         },
     )

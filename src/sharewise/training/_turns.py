@@ -71,7 +71,7 @@ class Turns:
         for name in answers if self.running else ():
             output, target = answers[name]
             if len(target):
-                now = float(self._tasks[name].metrics[0].per_sample(output.detach(), target).mean())
+                now = self._tasks[name].metrics[0].value(output.detach(), target)
                 self.running[name] = MEMORY * self.running[name] + (1 - MEMORY) * now
 
     def _chances(self) -> Tensor:
