@@ -1,10 +1,12 @@
 """Does feature distillation rank partitions as full training does?
 
-Partitions from the published sampler are judged by distillation and trained in full, and the two
-orders are compared: Spearman's and Kendall's rank correlation, with a bootstrap interval over
-partitions, and whether the best of the proxy's top five is as good as the best of all. Every
-judgement is kept in the folder, so that an interrupted experiment goes on where it was, and the
-proxy can be measured again with other settings against the same trainings.
+Partitions from the published sampler, with uses from next to nothing to every channel, are judged
+by distillation and trained in full, and the two orders are compared: Spearman's and Kendall's rank
+correlation, with a bootstrap interval over partitions, and whether the best of the proxy's top five
+is as good as the best of all. Because larger partitions tend to be better by both, the correlation
+is also given for what the mean use does not explain. Every judgement is kept in the folder, so that
+an interrupted experiment goes on where it was, and the proxy can be measured again with other
+settings against the same trainings.
 
     python experiments/proxy.py [--folder runs/proxy] [--partitions 40] [--seeds 2] [--workers 2]
         [--set steps=400,lr=0.5] [--json]
@@ -37,10 +39,11 @@ from sharewise.evaluators import (
 )
 from sharewise.runs import read_json, write_json
 from sharewise.search import PartitionSettings, hidden_groups
-from sharewise.spaces import Partitioning
+from sharewise.spaces import LEAST_SHARE, Partitioning
 from sharewise.training import TrainSettings
 
 TRAIN = TrainSettings(epochs=8, batch_size=32, lr=3e-3)
+WIDTH = 0.5  # half of the default: quicker, and channels are scarce, so that partitions differ
 RESAMPLES = 2000
 TOP = 5
 
@@ -48,9 +51,9 @@ World = tuple[Distilled, Evaluator, Partitioning]
 
 
 def world(folder: Path, executor: Executor | None, distil: DistilSettings) -> World:
-    """The proxy, full training, and the space, for decathlon-mini on its default backbone."""
+    """The proxy, full training, and the space, for decathlon-mini on a narrow convnet."""
     data = sw.data.decathlon_mini()
-    backbone = sw.backbones.convnet().at(data.input_shape)
+    backbone = sw.backbones.convnet(WIDTH).at(data.input_shape)
     settings = PartitionSettings()
     tasks = [task.name for task in data.tasks]
     space = Partitioning(tasks, backbone.num_stages, hidden_groups(backbone))
@@ -81,9 +84,17 @@ def partitions(folder: Path, space: Partitioning, count: int) -> list[Architectu
         path = folder / "partitions" / f"{index}.json"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_json(path, space.sample(np.random.default_rng([7, index])).to_dict())
+            write_json(path, draw(space, np.random.default_rng([7, index])).to_dict())
         found.append(Architecture.from_dict(read_json(path)))
     return found
+
+
+def draw(space: Partitioning, rng: np.random.Generator) -> Architecture:
+    """As the published sampler, which draws uses of about a half; here they are of any size."""
+    vector = space.draw(rng)
+    own = space.forward_diagonal
+    vector[own] = np.clip(rng.uniform() + rng.normal(0, 0.2, len(own)), LEAST_SHARE, 1.0)
+    return space.decode(vector, seed=int(rng.integers(2**32)))
 
 
 def judged(
@@ -110,8 +121,10 @@ def judged(
     return [values[start : start + size] for start in range(0, len(values), size)]
 
 
-def figures(proxy: np.ndarray[Any, Any], full: np.ndarray[Any, Any]) -> Iterator[dict[str, Any]]:
-    """What the comparison says; proxy [partitions], full [seeds, partitions]."""
+def figures(
+    proxy: np.ndarray[Any, Any], full: np.ndarray[Any, Any], use: np.ndarray[Any, Any]
+) -> Iterator[dict[str, Any]]:
+    """What the comparison says; proxy and mean use [partitions], full [seeds, partitions]."""
     truth = full.mean(0)
     rng = np.random.default_rng(0)
     draws = [rng.integers(len(truth), size=len(truth)) for _ in range(RESAMPLES)]
@@ -123,6 +136,8 @@ def figures(proxy: np.ndarray[Any, Any], full: np.ndarray[Any, Any]) -> Iterator
         low, high = np.nanquantile(drawn, [0.025, 0.975])
         value = float(measure(proxy, truth)[0])
         yield _figure(f"{name}, proxy against full training", value, spread=[low, high], goal=goal)
+    yield _figure("Spearman, of what the mean use does not explain", beyond(proxy, truth, use))
+    yield _figure("Spearman, mean use against full training", float(stats.spearmanr(use, truth)[0]))
     if len(full) > 1:
         ceiling = float(stats.spearmanr(full[0], full[1:].mean(0))[0])
         yield _figure("Spearman, one seed of full training against the others", ceiling)
@@ -132,6 +147,15 @@ def figures(proxy: np.ndarray[Any, Any], full: np.ndarray[Any, Any]) -> Iterator
     yield _figure("accuracy missed by the best of the proxy's top 5", missed, goal=noise)
     yield _figure("spread of full training over seeds", noise)
     yield _figure("spread over partitions", float(truth.std(ddof=1)))
+
+
+def beyond(
+    one: np.ndarray[Any, Any], other: np.ndarray[Any, Any], known: np.ndarray[Any, Any]
+) -> float:
+    """The partial rank correlation of two series, given a third."""
+    table = stats.spearmanr(np.stack([one, other, known]), axis=1)[0]
+    both, first, second = table[0, 1], table[0, 2], table[1, 2]
+    return float((both - first * second) / np.sqrt((1 - first**2) * (1 - second**2)))
 
 
 def _figure(
@@ -202,7 +226,8 @@ def main() -> None:
         )
     truth = np.array([[each["score"] for each in row] for row in full])
     scores = [statistics.fmean(row[i]["score"] for row in cheap) for i in range(len(drawn))]
-    found = list(figures(np.array(scores), truth))
+    use = np.array([each.mean_use for each in drawn])
+    found = list(figures(np.array(scores), truth, use))
     write_json(given.folder / "proxy.json", points(drawn, scores, truth, found))
     for figure in found:
         if given.json:

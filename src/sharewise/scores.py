@@ -72,7 +72,9 @@ def relative_gain_per_task(
 
     Args:
         scores: M, {task: {metric: value}}.
-        reference: S, the same tasks and metrics, all values above 0.
+        reference: S, the same tasks and metrics, all values above 0. Of several metrics of a task
+            those at 0, such as the share of pixels that a hardly trained network gets right, are
+            left out: nothing is a share of them.
         lower_is_better: {metric: bool}.
 
     Raises:
@@ -110,6 +112,8 @@ def _task_gain(
                 found=f"nothing for {metric!r} of task {task!r}",
                 fix=f"Add {{{metric!r}: True}} or {{{metric!r}: False}} to lower_is_better.",
             )
+        if base == 0 and len(reference) > 1:
+            continue
         if not (0 < base < math.inf):
             raise InputError(
                 rule="A relative gain is a share of a reference above 0.",
@@ -118,6 +122,12 @@ def _task_gain(
             )
         sign = -1 if lower_is_better[metric] else 1
         gains.append(100 * sign * (scores[metric] - base) / base)
+    if not gains:
+        raise InputError(
+            rule="A relative gain needs one metric whose reference is above 0.",
+            found=f"only zeros for task {task!r}",
+            fix="Train the reference for longer, or leave the task out.",
+        )
     return math.fsum(gains) / len(gains)
 
 

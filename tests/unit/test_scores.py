@@ -140,6 +140,16 @@ def test_a_network_gains_nothing_over_itself() -> None:
     assert relative_gain(scores, scores, LOWER) == 0
 
 
+def test_a_reference_of_zero_beside_others_is_left_out() -> None:
+    lower = {"angle": True, "within": False}
+    reference = {"normals": {"angle": 40.0, "within": 0.0}}
+    scores = {"normals": {"angle": 30.0, "within": 0.1}}
+    assert relative_gain(scores, reference, lower) == pytest.approx(25)
+    with pytest.raises(InputError, match="only zeros for task 'normals'"):
+        zeros = {"normals": {"angle": 0.0, "within": 0.0}}
+        relative_gain(scores, zeros, lower)
+
+
 @pytest.mark.parametrize(
     ("scores", "reference", "sentence"),
     [
