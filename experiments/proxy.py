@@ -42,7 +42,7 @@ from sharewise.search import PartitionSettings, hidden_groups
 from sharewise.spaces import LEAST_SHARE, Partitioning
 from sharewise.training import TrainSettings
 
-TRAIN = TrainSettings(epochs=8, batch_size=32, lr=3e-3)
+TRAIN = TrainSettings(epochs=16, batch_size=32, lr=3e-3)
 WIDTH = 0.5  # half of the default: quicker, and channels are scarce, so that partitions differ
 RESAMPLES = 2000
 TOP = 5

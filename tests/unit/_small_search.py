@@ -21,7 +21,14 @@ BACKBONE = mlp(16, widths=(6, 6), hidden=8)
 SPACE = Partitioning(NAMES, 2, [HiddenGroup(1, ("0",), 8)])
 ONCE = TrainSettings(epochs=1, batch_size=24, lr=0.02)
 DISTIL = DistilSettings(
-    steps=4, batch_size=8, lr=0.05, train_samples=16, val_samples=12, score="features", group=2
+    steps=4,
+    batch_size=8,
+    optimiser="sgd",
+    lr=0.05,
+    train_samples=16,
+    val_samples=12,
+    score="features",
+    group=2,
 )
 SETTINGS = PartitionSettings(
     evaluations=5, initial=FAST, teachers=ONCE, distil=DISTIL, finalists=2, rejudged=2

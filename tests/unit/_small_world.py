@@ -26,7 +26,14 @@ from sharewise.training import TrainSettings
 
 LEARN = TrainSettings(epochs=3, batch_size=16, lr=0.02)
 DISTIL = DistilSettings(
-    steps=12, batch_size=8, lr=0.1, train_samples=40, val_samples=20, score="features", group=4
+    steps=12,
+    batch_size=8,
+    optimiser="sgd",
+    lr=0.1,
+    train_samples=40,
+    val_samples=20,
+    score="features",
+    group=4,
 )
 
 

@@ -99,6 +99,36 @@ def test_one_step_is_one_of_sgd_on_the_mean_squared_distance(world: World) -> No
         torch.testing.assert_close(value, twin.state_dict()[name], atol=1e-6, rtol=1e-5)
 
 
+def test_adam_moves_every_weight_by_its_rate_at_first(world: World) -> None:
+    terms = world.distilled(optimiser="adam", lr=0.01, weight_decay=0.0)
+    student = Student(world.space.share_all(), terms)
+    before = [each.detach().clone() for each in student._branches[0].parameters()]
+    task, inputs, targets = next(terms.batches(2))
+    student.learn(task, inputs, targets, step=1)
+    moved = [
+        (after.detach() - old).abs()
+        for old, after in zip(before, student._branches[0].parameters(), strict=True)
+        if after.grad is not None
+    ]
+    assert len(moved) > 3
+    for each in moved:  # Adam's first step is the rate, whatever the gradient
+        torch.testing.assert_close(each[each > 0], torch.full_like(each[each > 0], 0.01))
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "sgd"])
+def test_distillation_brings_features_nearer(world: World, optimiser: str) -> None:
+    terms = world.distilled(steps=60, optimiser=optimiser, lr={"adam": 0.01, "sgd": 0.1}[optimiser])
+    student = Student(world.space.share_all(), terms)
+    losses = []
+    for step, (task, inputs, targets) in enumerate(terms.batches(0), start=1):
+        with torch.no_grad():
+            _, blocks = student._run(task, inputs)
+        found, wanted = torch.cat(blocks, 1), torch.cat(targets, 1)
+        losses.append(float(torch.nn.functional.mse_loss(found, wanted)))
+        student.learn(task, inputs, targets, step=step)
+    assert sum(losses[-10:]) < 0.7 * sum(losses[:10])
+
+
 def test_batches_come_from_the_tasks_in_turn_and_never_twice_in_a_pass(world: World) -> None:
     terms = world.distilled(steps=10, batch_size=8)
     batches = list(terms.batches(3))

@@ -320,6 +320,7 @@ def test_an_evaluation_is_json_with_its_score() -> None:
         ("lr", float("nan"), "lr is a finite number of at least 0."),
         ("momentum", "much", "momentum is a finite number of at least 0."),
         ("weight_decay", -0.1, "weight_decay is a finite number of at least 0."),
+        ("optimiser", "lion", "optimiser is one of 'adam', 'sgd'."),
         ("score", "beauty", "score is one of 'accuracy', 'loss', 'features'."),
     ],
 )

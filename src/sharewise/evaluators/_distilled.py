@@ -27,6 +27,7 @@ from sharewise.training import one_thread, seeded
 
 CPU = torch.device("cpu")
 VAL_BATCH = 128
+ADAM_BETA2 = 0.95
 BOUNDS = {"accuracy": (0.0, 2.0), "loss": (0.0, 10.0), "features": (-100.0, 1.0)}
 """Of each measure. So a task whose teacher is nearly always wrong does not outweigh all others,
 and a student whose numbers ran away (NaN) is the worst there can be."""
@@ -43,7 +44,7 @@ class Distilled:
     that close the teacher's last stage (`Teachers.closing_norms`).
 
     Deviations: teacher features are computed once and stored (`Features`) for a part of the
-    samples; batches are larger and steps fewer by default (`DistilSettings`); the student's
+    samples; by default batches are larger, steps fewer and Adam's (`DistilSettings`); the student's
     unused channels are not computed (masks after the norm, `networks.PartitionedBranch`).
 
     Evaluations are computed with one torch thread on the CPU, and are the same in each process.
@@ -146,14 +147,8 @@ class Student:
         self._branches = tuple(network.branches[terms.first :])  # one a stage: a chain
         _take_over(self._branches[-1], terms.closing)
         self._terms = terms
-        settings = terms.settings
-        self._optimiser = torch.optim.SGD(
-            [each for branch in self._branches for each in branch.parameters()],
-            lr=settings.lr,
-            momentum=settings.momentum,
-            nesterov=settings.momentum > 0,
-            weight_decay=settings.weight_decay,
-        )
+        weights = [each for branch in self._branches for each in branch.parameters()]
+        self._optimiser = _optimiser(weights, terms.settings)
 
     def learn(self, task: str, inputs: Tensor, targets: Sequence[Tensor], *, step: int) -> None:
         """One step towards the teacher's blocks: mean squared distance over all their numbers."""
@@ -211,6 +206,15 @@ class Student:
         if not student.isfinite().all():
             values = dict.fromkeys(values, math.nan)
         return {measure: _bounded(measure, value) for measure, value in values.items()}
+
+
+def _optimiser(weights: list[nn.Parameter], settings: DistilSettings) -> torch.optim.Optimizer:
+    lr, decay, momentum = settings.lr, settings.weight_decay, settings.momentum
+    if settings.optimiser == "adam":
+        betas = momentum, ADAM_BETA2
+        return torch.optim.Adam(weights, lr=lr, betas=betas, weight_decay=decay, fused=True)
+    nesterov = momentum > 0
+    return torch.optim.SGD(weights, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=decay)
 
 
 def _take_over(
