@@ -27,4 +27,4 @@ COMPARE: Sizes = {"epochs": 3}
 COMPARE_SEEDS = 1
 
 # Networks that start from a common initialisation: small data sets, smaller batches.
-FROM_INITIAL: Sizes = {"epochs": 8, "batch_size": 32, "lr": 3e-3}
+FROM_INITIAL: Sizes = {"epochs": 12, "batch_size": 32, "lr": 3e-3}
