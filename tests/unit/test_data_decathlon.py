@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +24,9 @@ from sharewise.data import (
 )
 from sharewise.data._augment import Augment, Normalise
 from sharewise.data._decathlon import SETS, _kept
-from sharewise.data._images import ImageFiles
+from sharewise.data._images import Picture
+from sharewise.data._items import ItemData, Items
+from sharewise.data._protocol import generator
 from sharewise.errors import DataError, InputError
 from sharewise.scores import DECATHLON_BASELINE
 
@@ -60,6 +61,16 @@ def batches(part: TaskData, split: str, **how: int) -> tuple[Tensor, Tensor]:
     )
 
 
+def items(part: TaskData, split: str) -> Items:
+    assert isinstance(part, ItemData)
+    return part.items(split)
+
+
+def file_names(part: TaskData, split: str) -> set[str]:
+    """Where the images lie below the folder of the set."""
+    return {"/".join(Path(path).parts[-2:]) for path, _ in items(part, split).items}
+
+
 def named(data: SeparateData, name: str) -> TaskData:
     (part,) = (part for part in data.parts if part.name == name)
     return part
@@ -90,8 +101,7 @@ def test_a_tenth_of_train_is_validation_and_published_validation_is_test(
 def test_held_out_images_follow_from_their_ids_alone(folder: Path, data: SeparateData) -> None:
     """The order of the file changes nothing, and the two sides share no image."""
     names = {
-        split: set(named(data, "aircraft")._splits[split].names)  # type: ignore[attr-defined]
-        for split in ("train", "val", "test")
+        split: file_names(named(data, "aircraft"), split) for split in ("train", "val", "test")
     }
     assert len(set.union(*names.values())) == 38
     content = read(folder, "aircraft", "train")
@@ -99,7 +109,7 @@ def test_held_out_images_follow_from_their_ids_alone(folder: Path, data: Separat
     write(folder, "aircraft", "train", turned)
     try:
         again = named(decathlon(folder, sets=["aircraft"]), "aircraft")
-        assert set(again._splits["val"].names) == names["val"]  # type: ignore[attr-defined]
+        assert file_names(again, "val") == names["val"]
     finally:
         write(folder, "aircraft", "train", content)
 
@@ -218,29 +228,18 @@ def test_the_middle_of_a_long_image_is_kept_or_the_whole_is_squeezed(tmp_path: P
     image = Image.new("RGB", (72, 144), (255, 0, 0))
     image.paste((0, 0, 255), (0, 36, 72, 108))  # the middle half
     image.save(tmp_path / "a.png")
-    middle = ImageFiles([tmp_path / "a.png"], size=36).read([0])
-    assert (middle[0, 2] > 200).all() and (middle[0, 0] < 55).all()
-    squeezed = ImageFiles([tmp_path / "a.png"], size=36, whole=True).read([0])
-    assert (squeezed[0, 0, :8] == 255).all() and (squeezed[0, 2, 12:24] == 255).all()
-    assert (squeezed[0, 0, 28:] == 255).all()
+    middle = Picture(36)(tmp_path / "a.png")
+    assert (middle[2] > 200).all() and (middle[0] < 55).all()
+    squeezed = Picture(36, whole=True)(tmp_path / "a.png")
+    assert (squeezed[0, :8] == 255).all() and (squeezed[2, 12:24] == 255).all()
+    assert (squeezed[0, 28:] == 255).all()
     assert SETS["daimlerpedcls"].whole
-
-
-def test_kept_images_are_read_once_and_do_not_travel(tmp_path: Path) -> None:
-    path = tmp_path / "a.png"
-    for keep in (True, False):
-        Image.new("RGB", (8, 8), (9, 9, 9)).save(path)
-        files = ImageFiles([path], size=8, keep=keep)
-        assert files.read([0]).max() == 9
-        Image.new("RGB", (8, 8), (70, 70, 70)).save(path)
-        assert files.read([0]).max() == (9 if keep else 70)
-        assert pickle.loads(pickle.dumps(files)).read([0]).max() == 70
 
 
 def test_memory_is_given_to_the_smallest_sets_first(folder: Path) -> None:
     for sets, memory_mb in ((0, 1), (1, 2), (2, 3)):  # a set is 38 images of 30 000 bytes
         data = decathlon(folder, size=100, memory_mb=memory_mb)
-        kept = [part._splits["val"].files._keep for part in data.parts]  # type: ignore[attr-defined]
+        kept = [items(part, "val").keep for part in data.parts]
         assert sum(kept) == sets
     assert _kept({"large": 50, "small": 30, "huge": 900}, 100, 1) == {"small"}
 
@@ -248,6 +247,10 @@ def test_memory_is_given_to_the_smallest_sets_first(folder: Path) -> None:
 # --- augmentation ---
 
 PLAIN = Normalise((0.0,) * 3, (1 / 255,) * 3)  # bytes as they are
+
+
+def chances(images: int, salt: str) -> Tensor:
+    return torch.rand((images, Augment.NUMBERS), generator=generator(salt))
 
 
 def gradient(height: int = 12, width: int = 12) -> Tensor:
@@ -258,8 +261,7 @@ def gradient(height: int = 12, width: int = 12) -> Tensor:
 
 def test_a_crop_is_the_image_moved_by_up_to_the_padding() -> None:
     augment = Augment(padding=2)
-    chances = augment.chances(40, "crop")
-    images = augment(gradient(), chances, PLAIN)
+    images = augment(gradient(), chances(40, "crop"), PLAIN)
     shifts = set()
     for image in images[:, 0]:
         where = (image == gradient()[0, 0, 6, 6]).nonzero()
@@ -278,7 +280,7 @@ def test_a_crop_is_the_image_moved_by_up_to_the_padding() -> None:
 
 def test_about_half_of_the_images_are_mirrored() -> None:
     augment = Augment(flip=True)
-    images = augment(gradient(), augment.chances(40, "flip"), PLAIN)
+    images = augment(gradient(), chances(40, "flip"), PLAIN)
     mirrored = [torch.equal(image, gradient()[0].flip(2).float()) for image in images]
     kept = [torch.equal(image, gradient()[0].float()) for image in images]
     assert all(a != b for a, b in zip(mirrored, kept, strict=True))
@@ -287,7 +289,7 @@ def test_about_half_of_the_images_are_mirrored() -> None:
 
 def test_cutout_sets_a_square_to_the_mean() -> None:
     augment = Augment(cutout=4)
-    images = augment(gradient(), augment.chances(40, "cut"), PLAIN)
+    images = augment(gradient(), chances(40, "cut"), PLAIN)
     sizes = set()
     for image in images[:, 0]:
         rows, columns = (image == 0).nonzero().T
@@ -297,17 +299,17 @@ def test_cutout_sets_a_square_to_the_mean() -> None:
     assert (4, 4) in sizes and len(sizes) > 2  # some lie partly outside
 
 
-CHANCES = torch.full((1, 9), 0.5)  # nothing changes
+CHANCES = torch.full((1, Augment.NUMBERS), 0.5)  # nothing changes
 
 
 def changed(pixel: tuple[int, int, int], which: int, chance: float, most: float) -> list[float]:
     """A pixel beside a black one, after one of brightness, contrast, saturation and hue."""
     jitter = tuple(most if index == which else 0.0 for index in range(4))
-    chances = CHANCES.clone()
-    chances[0, 3 + which] = chance
+    drawn = CHANCES.clone()
+    drawn[0, 3 + which] = chance
     images = torch.tensor([pixel, (0, 0, 0)], dtype=torch.uint8).T.reshape(1, 3, 1, 2)
     augment = Augment(jitter=jitter)  # type: ignore[arg-type]
-    values: list[float] = augment(images, chances, PLAIN)[0, :, 0, 0].tolist()
+    values: list[float] = augment(images, drawn, PLAIN)[0, :, 0, 0].tolist()
     return values
 
 
@@ -321,11 +323,6 @@ def test_colours_change_as_they_are_said_to() -> None:
     assert changed((120, 0, 0), 3, 1.0, 1 / 3) == pytest.approx([0, 120, 0], abs=1e-3)
     assert changed((120, 0, 0), 3, 0.0, 1 / 3) == pytest.approx([0, 0, 120], abs=1e-3)
     assert changed((250, 50, 20), 0, 1.0, 0.4)[0] == 255  # never beyond white
-
-
-def test_chances_follow_from_the_salt() -> None:
-    one, again, other = (Augment().chances(5, 0, "a", epoch) for epoch in (1, 1, 2))
-    assert torch.equal(one, again) and not torch.equal(one, other)
 
 
 # --- the submission ---
@@ -575,7 +572,7 @@ def test_an_unreadable_image_is_named_when_it_is_read(spoilt: Path) -> None:
     assert said.endswith("), and 2 more in this batch. Download or copy the file again.")
     for index, path in zip((1, 2, 6), paths, strict=True):  # each of them alone
         with pytest.raises(DataError, match=path.name):
-            part._splits["test"].files.read([0, index])  # type: ignore[attr-defined]
+            items(part, "test").read([0, index])
 
 
 def test_a_folder_or_a_name_that_is_not_there_is_named(spoilt: Path, tmp_path: Path) -> None:

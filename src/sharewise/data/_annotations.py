@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from os import listdir
 from pathlib import Path
 from typing import Any
 
-from sharewise.errors import DataError, FormatError, RunError
-from sharewise.runs import read_json
+from sharewise.data._faults import more
+from sharewise.data._files import missing_of, read_json_file
+from sharewise.errors import DataError
 
 Content = Mapping[str, list[dict[str, Any]]]
 """The lists in an annotation file: images, annotations, categories."""
@@ -107,7 +107,7 @@ def _refuse_shared(contents: Mapping[Path, Content]) -> None:
         if shared:
             raise DataError(
                 rule="An image is in one split.",
-                found=f"image id {shared[0]}{_more(shared)} in {seen[shared[0]]} and in {path}",
+                found=f"image id {shared[0]}{more(shared)} in {seen[shared[0]]} and in {path}",
                 fix=_AGAIN,
             )
         seen.update(dict.fromkeys(ids, path))
@@ -141,7 +141,7 @@ def _labels(
         if images:
             raise DataError(
                 rule=rule,
-                found=f"{words(images[0])}{_more(images)} in {path}",
+                found=f"{words(images[0])}{more(images)} in {path}",
                 fix=_AGAIN,
             )
     return tuple(label_of(category_of[image]) for image in ids)
@@ -162,18 +162,11 @@ def _find(folder: Path, which: tuple[str, str], names: tuple[str, ...]) -> tuple
         (place for place in places if (place[0] / first[place[1] :]).is_file()), (folder, 0)
     )
     paths = tuple(base / each[skipped:] for each in names)
-    # Folders are listed once, for there may be a million files.
-    there: dict[Path, set[str]] = {}
-    missing = []
-    for path in paths:
-        if path.parent not in there:
-            there[path.parent] = set(listdir(path.parent)) if path.parent.is_dir() else set()
-        if path.name not in there[path.parent]:
-            missing.append(path)
+    missing = missing_of(paths)
     if missing:
         raise DataError(
             rule=f"The images that {name}_{split}.json names are there.",
-            found=f"no {missing[0]}{_more(missing)}",
+            found=f"no {missing[0]}{more(missing)}",
             fix=f"Unpack the images of '{name}' into {folder / 'data' / name}.",
         )
     return paths
@@ -186,10 +179,7 @@ def _read(path: Path) -> Content:
             found=f"no {path}",
             fix="Unpack the annotations there, or leave the set out.",
         )
-    try:
-        content = read_json(path)
-    except (RunError, FormatError) as error:
-        raise DataError(rule=error.rule, found=error.found, fix=error.fix) from error
+    content = read_json_file(path)
     wrong = _wrong_part(content)
     if wrong is not None:
         raise DataError(
@@ -229,10 +219,6 @@ def _refuse_twice(values: Iterable[int], rule: str, path: Path) -> None:
     if twice:
         raise DataError(
             rule=rule,
-            found=f"image id {twice[0]} twice{_more(twice)} in {path}",
+            found=f"image id {twice[0]} twice{more(twice)} in {path}",
             fix=_AGAIN,
         )
-
-
-def _more(found: Collection[object]) -> str:
-    return f" and {len(found) - 1} more" if len(found) > 1 else ""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-
-from sharewise.data._protocol import generator
 
 _GREY = (0.299, 0.587, 0.114)  # what red, green and blue give to brightness
 
@@ -48,12 +47,8 @@ class Augment:
     jitter: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
     cutout: int = 0
 
-    def chances(self, samples: int, *salt: int | str) -> Tensor:
-        """Numbers in [0, 1), float [samples, 9], that only the salt decides.
-
-        Drawn for a whole epoch, so that what happens to an image does not depend on its batch.
-        """
-        return torch.rand((samples, 9), generator=generator(*salt))
+    NUMBERS: ClassVar[int] = 9
+    """How many numbers in [0, 1) decide what happens to an image."""
 
     def __call__(self, stored: Tensor, chances: Tensor, prepare: Normalise) -> Tensor:
         """Bytes [batch, 3, height, width] and chances [batch, 9] to what the network is given."""

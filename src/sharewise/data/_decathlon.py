@@ -6,13 +6,11 @@ Rebuffi, Bilen and Vedaldi, 2017; arXiv 1705.08045.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
-
-import torch
 
 from sharewise.data._annotations import (
     Annotated,
@@ -22,7 +20,8 @@ from sharewise.data._annotations import (
     read_set,
 )
 from sharewise.data._augment import Augment, Normalise
-from sharewise.data._images import ImageData, ImageFiles, Labelled
+from sharewise.data._images import Labelled, Photos, Picture
+from sharewise.data._items import ItemData, Items
 from sharewise.data._protocol import fraction
 from sharewise.data._tensors import SeparateData
 from sharewise.errors import DataError, InputError
@@ -189,30 +188,36 @@ def _kept(counts: Mapping[str, int], size: int, memory_mb: int) -> set[str]:
     return kept
 
 
-def _part(name: str, read: _Read, chosen: Mapping[str, Any], *, keep: bool) -> ImageData:
+def _part(name: str, read: _Read, chosen: Mapping[str, Any], *, keep: bool) -> ItemData:
     about, size, train = SETS[name], chosen["size"], read.train
     # The lowest hashes, so that the share is exact and neither side empty.
     order = sorted(range(len(train.ids)), key=lambda i: fraction(NAME, name, train.ids[i]))
     held_out = set(order[: max(1, round(_HELD_OUT * len(order)))])
-
-    def images(split: Annotated, ids: Collection[int]) -> Labelled:
-        files = ImageFiles([split.paths[i] for i in ids], size=size, whole=about.whole, keep=keep)
-        labels = torch.tensor([split.labels[i] for i in ids])
-        return Labelled(files, [split.names[i] for i in ids], labels)
-
-    return ImageData(
-        classification(name, len(read.categories)),
+    chosen_ids = {
+        "train": (train, [i for i in range(len(order)) if i not in held_out]),
+        "val": (train, sorted(held_out)),
+        "test": (read.val, list(range(len(read.val.ids)))),
+    }
+    load = Labelled(name, Picture(size, whole=about.whole))
+    return ItemData(
+        [classification(name, len(read.categories))],
         {
-            "train": images(train, [i for i in range(len(order)) if i not in held_out]),
-            "val": images(train, sorted(held_out)),
-            "test": images(read.val, range(len(read.val.ids))),
+            which: Items([(str(split.paths[i]), split.labels[i]) for i in ids], load, keep=keep)
+            for which, (split, ids) in chosen_ids.items()
         },
-        prepare=about.normalise,
-        augment=Augment(
-            padding=round(_PADDING * size / PUBLISHED_SIZE),
-            flip=about.flip,
-            jitter=_JITTER if chosen["jitter"] else (0.0,) * 4,
-            cutout=round(_CUTOUT * size / PUBLISHED_SIZE) if chosen["cutout"] else 0,
+        input_shape=(3, size, size),
+        settings={"name": name, **chosen},
+        content={
+            which: ([split.names[i] for i in ids], [split.labels[i] for i in ids])
+            for which, (split, ids) in chosen_ids.items()
+        },
+        changes=Photos(
+            about.normalise,
+            Augment(
+                padding=round(_PADDING * size / PUBLISHED_SIZE),
+                flip=about.flip,
+                jitter=_JITTER if chosen["jitter"] else (0.0,) * 4,
+                cutout=round(_CUTOUT * size / PUBLISHED_SIZE) if chosen["cutout"] else 0,
+            ),
         ),
-        settings=chosen,
     )

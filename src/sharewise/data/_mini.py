@@ -11,7 +11,6 @@ import json
 import os
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from types import MappingProxyType
 from typing import Any
 
@@ -19,7 +18,7 @@ import torch
 from torch import Tensor
 
 from sharewise.data._augment import Normalise
-from sharewise.data._mini_cache import Prepared, Shelf, cache_folder, stacked
+from sharewise.data._mini_cache import Prepared, Shelf, Show, cache_folder, installed, stacked
 from sharewise.data._mini_digits import DIGITS, MNIST
 from sharewise.data._mini_doom import MONSTER
 from sharewise.data._mini_faces import FACE
@@ -54,8 +53,6 @@ MINI_ABOUT: Mapping[str, str] = MappingProxyType(
 """Where each domain's images are from and how they are split."""
 MINI_DOMAINS = ("digits", "mnist", "characters", "fonts", "monsters", "faces")
 """The domains that are taken by default."""
-
-Show = Callable[[Mapping[str, Any]], None]
 
 
 def decathlon_mini(
@@ -109,10 +106,10 @@ def decathlon_mini(
             "counts": counts[name],
         }
         shelf = Shelf(folder, name, settings)
-        prepared = shelf.read(_versions(_SOURCES[name]))
+        prepared = shelf.read(versions_of(_SOURCES[name]))
         if prepared is None:
             order = Order(size, seed, counts[name], shown.drawing(name))
-            prepared = _prepare(name, order, shelf)
+            prepared = prepare(name, _SOURCES[name], order, shelf)
         parts.append(_part(name, settings, prepared))
         shown.past(totals[name])
     return SeparateData(
@@ -155,9 +152,9 @@ class _Shown:
         self._done = self._before
 
 
-def _prepare(name: str, order: Order, shelf: Shelf) -> Prepared:
-    source = _SOURCES[name]
-    versions = _versions(source)
+def prepare(name: str, source: Source, order: Order, shelf: Shelf) -> Prepared:
+    """Draw what is ordered and keep it on the shelf; DataError where a package is missing."""
+    versions = versions_of(source)
     missing = [package for package, found in versions.items() if found is None]
     if missing:
         raise DataError(
@@ -180,15 +177,9 @@ def _prepare(name: str, order: Order, shelf: Shelf) -> Prepared:
     return shelf.write(tensors, {"versions": versions, "ids": ids})
 
 
-def _versions(source: Source) -> dict[str, str | None]:
-    return {package: _version(package) for package in source.packages}
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
+def versions_of(source: Source) -> dict[str, str | None]:
+    """Of the packages that decide the images; None for one that is not installed."""
+    return {package: installed(package) for package in source.packages}
 
 
 def _part(name: str, settings: Mapping[str, Any], prepared: Prepared) -> TensorData:
@@ -211,15 +202,15 @@ def _part(name: str, settings: Mapping[str, Any], prepared: Prepared) -> TensorD
             tuple(max(round(x, 4), 0.0001) for x in deviation.tolist()),
         ),
     )
-    part.fingerprint = _fingerprint(prepared)
+    part.fingerprint = fingerprint_of(prepared)
     return part
 
 
-def _fingerprint(prepared: Prepared) -> str:
+def fingerprint_of(prepared: Prepared, *more: object) -> str:
     """Of all that decides the images: not of their bytes, see `decathlon_mini`."""
     facts = {key: prepared.facts[key] for key in ("settings", "versions", "ids")}
     labels = {split: prepared.tensors[f"{split}/labels"].tolist() for split in SPLITS}
-    text = json.dumps([facts, labels], sort_keys=True)
+    text = json.dumps([facts, labels, *more], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -1,4 +1,4 @@
-"""The cache of prepared domains: one file of tensors and one of facts for each, made once."""
+"""The cache of prepared data: one file of tensors and one of facts for each set, made once."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import hashlib
 import json
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,17 @@ from sharewise.errors import FormatError, RunError
 from sharewise.runs import read_json, write_atomic, write_json
 
 CACHE_VARIABLE = "SHAREWISE_CACHE"
+
+Show = Callable[[Mapping[str, Any]], None]
+"""Is told how far a preparation is: {"phase": words, "sample": done, "samples": of how many}."""
+
+
+def installed(package: str) -> str | None:
+    """The version of a package; None where it is not installed."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def cache_folder(given: str | os.PathLike[str] | None = None) -> Path:
@@ -37,7 +49,7 @@ def cache_folder(given: str | os.PathLike[str] | None = None) -> Path:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A domain in memory.
+    """A domain, or another data set, in memory.
 
     tensors: {"train/inputs": uint8 [samples, 3, size, size], "train/labels": int64 [samples], ...}.
     facts: JSON: the settings, the versions of the packages, the ids of the samples by split.
@@ -48,15 +60,19 @@ class Prepared:
 
 
 class Shelf:
-    """One domain's place in the cache, for one choice of settings.
+    """One data set's place in the cache, for one choice of settings.
+
+    noun: what warnings call it.
 
     The file names carry a hash of the settings, so other settings lie beside them. The file of
     facts is written last and holds the hash of the tensors, so that a pair that does not belong
     together, or was torn, is never read.
     """
 
-    def __init__(self, folder: Path, name: str, settings: Mapping[str, Any]) -> None:
-        self._name = name
+    def __init__(
+        self, folder: Path, name: str, settings: Mapping[str, Any], *, noun: str = "domain"
+    ) -> None:
+        self._name = f"{noun} '{name}'"
         self._settings = dict(settings)
         digest = hashlib.sha256(json.dumps(self._settings, sort_keys=True).encode()).hexdigest()
         self._facts = folder / f"{name}-{digest[:12]}.json"
@@ -81,12 +97,12 @@ class Shelf:
         except (RunError, FormatError, SafetensorError, OSError, KeyError, TypeError) as error:
             reason = f"it cannot be read: {error}"
         warnings.warn(
-            f"The cached domain '{self._name}' is made again: {reason}.", UserWarning, stacklevel=2
+            f"The cached {self._name} is made again: {reason}.", UserWarning, stacklevel=2
         )
         return None
 
     def write(self, tensors: dict[str, Tensor], facts: Mapping[str, Any]) -> Prepared:
-        """Keep a domain; a disk that refuses costs a warning and the time to make it again."""
+        """Keep it; a disk that refuses costs a warning and the time to make it again."""
         content = save({name: tensor.contiguous() for name, tensor in tensors.items()})
         full = {
             "settings": self._settings,
@@ -99,7 +115,7 @@ class Shelf:
             write_json(self._facts, full)
         except (RunError, OSError) as error:
             warnings.warn(
-                f"The domain '{self._name}' could not be kept for the next time: {error}",
+                f"The {self._name} could not be kept for the next time: {error}",
                 UserWarning,
                 stacklevel=2,
             )
@@ -108,10 +124,10 @@ class Shelf:
     def _outdated(self, facts: Any, versions: Mapping[str, str | None]) -> str | None:
         if facts["settings"] != self._settings:
             return "it was made with other settings"
-        for package, version in versions.items():
+        for package, now in versions.items():
             kept = facts["versions"][package]
-            if version is not None and version != kept:
-                return f"it was made with {package} {kept}, and {version} is installed"
+            if now is not None and now != kept:
+                return f"it was made with {package} {kept}, and {now} is installed"
         return None
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 
@@ -20,9 +19,8 @@ from sharewise.data._mini_source import (
     channels_first,
     put,
 )
-from sharewise.data._mini_wad import Wad
+from sharewise.data._mini_wad import Wad, wad_file
 from sharewise.data._protocol import fraction
-from sharewise.errors import DataError
 
 MONSTERS: Mapping[str, str] = MappingProxyType(
     {
@@ -119,17 +117,7 @@ def _scene(
 
 
 def _wad_path() -> Path:
-    # Found without importing vizdoom, which would load the game.
-    spec = find_spec("vizdoom")
-    for folder in (spec and spec.submodule_search_locations) or ():
-        path = Path(folder) / "freedoom2.wad"
-        if path.is_file():
-            return path
-    raise DataError(
-        rule="Monsters are read from the freedoom2.wad that the vizdoom wheel carries.",
-        found="no such file beside vizdoom",
-        fix="Install vizdoom from PyPI: pip install 'sharewise[doom]'.",
-    )
+    return wad_file("freedoom2.wad", what="Monsters")
 
 
 MONSTER = Source(

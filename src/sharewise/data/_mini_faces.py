@@ -84,6 +84,11 @@ def _words(seed: int, index: int) -> dict[str, str]:
     }
 
 
+def words_of(name: str) -> dict[str, str]:
+    """The parts and colours of the face with this id."""
+    return dict(zip(("mouth", *_PARTS, *_COLOURS), name.split(" "), strict=True))
+
+
 def _face(words: dict[str, str], order: Order, name: str) -> NDArray[np.uint8]:
     """The head from hair to chin, a little larger or smaller, moved a little."""
     import python_avatars

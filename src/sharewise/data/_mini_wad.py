@@ -1,9 +1,11 @@
-"""The pictures in a WAD, the archive that Doom and Freedoom keep their art in."""
+"""The pictures and levels in a WAD, the archive that Doom and Freedoom keep their art in."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,25 @@ from numpy.typing import NDArray
 
 from sharewise.errors import DataError
 
+_PARTS = 10  # of a level at most
 _FLAT = 64  # floors and ceilings are 64 x 64 bytes without a header
+
+
+def wad_file(name: str, *, what: str) -> Path:
+    """A WAD that the vizdoom wheel carries, found without importing it, which loads the game.
+
+    what: is read from it, for the error. Raises DataError where it is not there.
+    """
+    spec = find_spec("vizdoom")
+    for folder in (spec and spec.submodule_search_locations) or ():
+        path = Path(folder) / name
+        if path.is_file():
+            return path
+    raise DataError(
+        rule=f"{what} are read from the {name} that the vizdoom wheel carries.",
+        found="no such file beside vizdoom",
+        fix="Install vizdoom from PyPI: pip install 'sharewise[doom]'.",
+    )
 
 
 class Wad:
@@ -53,6 +73,19 @@ class Wad:
             for _, start, size in self._between("F_START", "F_END")
             if size == _FLAT**2
         ]
+
+    def levels(self) -> list[str]:
+        """The names of the levels, such as MAP01 or E1M1, in the file's order."""
+        names = [name for name, _, _ in self._lumps]
+        return [name for name, after in pairwise(names) if after == "THINGS"]
+
+    def part(self, level: str, wanted: str) -> bytes:
+        """A part of a level, such as its LINEDEFS: the lump of that name after the level's."""
+        at = [name for name, _, _ in self._lumps].index(level) + 1
+        for name, start, size in self._lumps[at : at + _PARTS]:
+            if name == wanted:
+                return self._bytes[start : start + size]
+        raise self._broken(f"no {wanted} of the level {level}")
 
     def _between(self, first: str, last: str) -> list[tuple[str, int, int]]:
         names = [name for name, _, _ in self._lumps]

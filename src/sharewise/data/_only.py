@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
+from sharewise.data._items import ItemData
 from sharewise.data._planted import PlantedData
 from sharewise.data._protocol import Batch, TaskData
 from sharewise.data._tensors import SeparateData, TensorData
@@ -56,7 +57,8 @@ class OnlyTask:
 
     def sizes(self) -> dict[str, int]:
         """Samples in the task's batches of each split; the test split is not read for that."""
-        if len(self._part.tasks) == 1 or isinstance(self._part, TensorData | PlantedData):
+        whole = isinstance(self._part, TensorData | PlantedData | ItemData)
+        if whole or len(self._part.tasks) == 1:
             return self._part.sizes()
         return {**self._part.sizes(), **self._counted}
 

@@ -17,7 +17,8 @@ from torch import Tensor
 from sharewise.data._annotations import read_set
 from sharewise.data._augment import Normalise
 from sharewise.data._decathlon import SETS, present_sets
-from sharewise.data._images import ImageFiles
+from sharewise.data._images import Picture, Unlabelled
+from sharewise.data._items import Items
 from sharewise.data._protocol import check_batch_size
 from sharewise.errors import DataError, InputError
 from sharewise.runs import write_atomic
@@ -33,14 +34,14 @@ class StrippedImages:
     name: str
     ids: tuple[int, ...]
     categories: tuple[int, ...]
-    files: ImageFiles
+    files: Items
     prepare: Normalise
 
     def batches(self, *, batch_size: int) -> Iterator[Tensor]:
         """What a network is given: float [batch, 3, size, size], every image once, in order."""
         check_batch_size(batch_size)
         order = torch.arange(len(self.ids)).split(batch_size)
-        return (self.prepare(self.files.read(part.tolist())) for part in order)
+        return (self.prepare(self.files.read(part.tolist())[0]) for part in order)
 
 
 def decathlon_stripped(
@@ -59,7 +60,7 @@ def decathlon_stripped(
     stripped = {}
     for name in present_sets(home, sets):
         categories, (split,) = read_set(home, name, ("test_stripped",))
-        files = ImageFiles(split.paths, size=size, whole=SETS[name].whole)
+        files = Items(split.paths, Unlabelled(Picture(size, whole=SETS[name].whole)))
         stripped[name] = StrippedImages(
             name, split.ids, tuple(categories), files, SETS[name].normalise
         )
