@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 class Asked:
     """The words of a search.
 
+    said: What flags say of the columns of a table.
     own: The options that only its method has, by their names in Python; None where not given.
     """
 
     data: str
+    said: Mapping[str, Any]
     backbone: str | None
     budget: Budget
     run: Path | None
@@ -38,7 +40,7 @@ class Asked:
 
     def world(self, *, divided: bool = False) -> tuple[TaskData, Backbone]:
         """The data, and the backbone for it; with `divided` one whose channels tasks can divide."""
-        make_data = read_data(self.data)
+        make_data = read_data(self.data, self.said)
         with progress(f"Making {self.data}") as show:
             data = make_data(show)
         word = self.backbone or default_backbone(data, divided=divided)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sharewise.cli._data_word import Answers, DataWord
+from sharewise.cli._disk_words import DISK_WORDS
+from sharewise.cli._folder_words import TABLE, TABLE_WORD, check_said, split_folder
 from sharewise.cli._progress import Show
 from sharewise.cli._words import (
     GROUPS,
@@ -15,8 +17,8 @@ from sharewise.cli._words import (
     WHOLE,
     YES_NO,
     Kind,
-    Word,
     one_of,
+    read_options,
     read_word,
 )
 from sharewise.errors import InputError
@@ -33,48 +35,44 @@ DECATHLON_BACKBONE = "resnet26:width=0.25"
 MINI_BACKBONE = "convnet"
 DEFAULT_GROUPS = (4, 4)
 
-Answers = Mapping[str, list[str] | str]
-"""{task: the names of its classes, or what its numbers are}."""
-
-
-@dataclass(frozen=True)
-class DataWord(Word):
-    """A data set that the command line can make.
-
-    what, needs, get, licence: For people.
-    make: The data, from options or from the `settings` of data made before, without the name;
-        what takes long is shown.
-    answers: What each task of the data is answered with.
-    backbone: The word of the default backbone, from the settings of the data.
-    divided: The same where tasks divide its channels, if that has to be another one.
-    """
-
-    what: str
-    needs: str
-    get: str
-    licence: str
-    make: Callable[[Mapping[str, Any], Show], TaskData]
-    answers: Callable[[TaskData], Answers]
-    backbone: Callable[[Mapping[str, Any]], str]
-    divided: Callable[[Mapping[str, Any]], str] | None = None
-
 
 def _quiet(step: Mapping[str, Any]) -> None:
     return None
 
 
-def read_data(text: str) -> Callable[..., TaskData]:
+def word_of(text: str) -> tuple[DataWord, dict[str, Any]]:
+    """The word and its options in `glyphs:variants=2`, or those of a folder of the user's.
+
+    Raises:
+        InputError: An unknown word or option, or a value of another kind.
+        DataError: A path that is no folder.
+    """
+    found = None if text.partition(":")[0] in DATA else split_folder(text)
+    if found is None:
+        return read_word(text, DATA, what="a data set")
+    folder, rest = found
+    word = DATA[TABLE]
+    own = read_options(rest, word.options, subject=repr(folder)) if rest else {}
+    return word, {**own, "folder": folder}
+
+
+def read_data(text: str, said: Mapping[str, Any] | None = None) -> Callable[..., TaskData]:
     """What makes the data of a word such as `glyphs:variants=2`; nothing is made yet.
 
     It may be given what shows the progress of data that take long to make.
 
+    Args:
+        text: The word, or the path of a folder with a table.
+        said: What flags say of a table's columns, and a folder that was given apart.
+
     Raises:
-        InputError: An unknown word or option, or a value of another kind.
+        InputError, DataError: As `word_of`; or columns are said of data that are no table.
     """
-    word, options = read_word(text, DATA, what="a data set")
+    word, options = word_of(text)
+    check_said(word, said or {})
 
     def make(show: Show = _quiet) -> TaskData:
-        return word.make(options, show)
+        return word.make({**options, **(said or {})}, show)
 
     return make
 
@@ -263,5 +261,8 @@ DATA: Mapping[str, DataWord] = {
         make=_make_decathlon,
         answers=_decathlon_answers,
         backbone=lambda settings: DECATHLON_BACKBONE,
+        folder="decathlon-1.0",
     ),
+    **DISK_WORDS,
+    TABLE: TABLE_WORD,
 }

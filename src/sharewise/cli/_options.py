@@ -33,13 +33,45 @@ Turns = Annotated[
         show_default=False,
     ),
 ]
+InputColumns = Annotated[
+    str | None,
+    typer.Option(
+        "--input",
+        metavar="COLUMNS",
+        help="Of a table: the column of input images, or columns of numbers, joined by commas; x*"
+        " for those that begin with x.",
+        show_default=False,
+        rich_help_panel="With a folder of your own",
+    ),
+]
+ColumnTypes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--type",
+        metavar="COLUMN=KIND",
+        help="Of a table: what a column is: class, yes/no, number, image, segmentation, mask,"
+        " depth, normals, id, or skip to leave it out. May be given several times.",
+        show_default=False,
+        rich_help_panel="With a folder of your own",
+    ),
+]
+SplitColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--split",
+        metavar="COLUMN",
+        help="Of a table: the column that says train, val or test.",
+        show_default=False,
+        rich_help_panel="With a folder of your own",
+    ),
+]
 BackboneWord = Annotated[
     str | None,
     typer.Option(
         "--backbone",
         metavar="NAME",
-        help="convnet, mlp, resnet18, resnet26, resnet34 or vgg16_bn, with options such as"
-        " resnet18:width=0.25,stem=small. Default: by the data.",
+        help="convnet, mlp, resnet18, resnet26, resnet34, vgg16_bn, torchvision:NAME or timm:NAME,"
+        " with options such as resnet18:width=0.25,stem=small. Default: by the data.",
         show_default=False,
     ),
 ]

@@ -14,7 +14,17 @@ from sharewise.cli import _search_branching, _search_partitioning
 from sharewise.cli._asked import Asked
 from sharewise.cli._backbone_words import check_backbone
 from sharewise.cli._data_words import read_data
-from sharewise.cli._options import AsJson, BackboneWord, Device, Quick, Seed
+from sharewise.cli._folder_words import said_columns
+from sharewise.cli._options import (
+    AsJson,
+    BackboneWord,
+    ColumnTypes,
+    Device,
+    InputColumns,
+    Quick,
+    Seed,
+    SplitColumn,
+)
 from sharewise.errors import InputError
 from sharewise.evaluation import Budget
 
@@ -54,8 +64,8 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
         str,
         typer.Argument(
             metavar="DATA",
-            help="glyphs, planted, decathlon-mini or decathlon, with options such as"
-            " glyphs:variants=2 or decathlon-mini:samples=300; `sharewise data` lists them.",
+            help="A folder of yours with labels.csv; or a name such as glyphs, also with options as"
+            " in glyphs:variants=2: `sharewise data` lists them.",
             show_default=False,
         ),
     ],
@@ -66,6 +76,9 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
             " update which channels."
         ),
     ] = "branching",
+    inputs: InputColumns = None,
+    types: ColumnTypes = None,
+    split: SplitColumn = None,
     backbone: BackboneWord = None,
     budget: Annotated[
         str | None,
@@ -138,12 +151,14 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
     way = check_method(method)
     _refuse_others(method, own)
     bounds = Budget.parse(way.budget if budget is None else budget)
-    read_data(data)
+    said = said_columns(inputs, types, split)
+    read_data(data, said)
     if backbone is not None:
         check_backbone(backbone)
     way.search(
         Asked(
             data=data,
+            said=said,
             backbone=backbone,
             budget=bounds,
             run=run,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sharewise.cli._asked import Asked
+from sharewise.cli._folder_words import run_name
 from sharewise.cli._print import cost_json, cost_table, emit
 from sharewise.cli._progress import progress
 from sharewise.cli._quick import SEARCH
@@ -19,7 +20,7 @@ def branching(asked: Asked) -> None:
     sizes = SEARCH["branching"] if asked.quick else {}
     settings = read_settings(SearchSettings, asked.more, sizes=sizes, **asked.own)
     data, backbone = asked.world()
-    folder = asked.folder(data.name)
+    folder = asked.folder(run_name(data))
     with progress(f"Searching {folder}") as show:
         result = search_branching(
             backbone,

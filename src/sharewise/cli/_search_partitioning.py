@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sharewise.cli._asked import Asked
+from sharewise.cli._folder_words import run_name
 from sharewise.cli._print import cost_json, cost_table, emit
 from sharewise.cli._progress import progress
 from sharewise.cli._quick import SEARCH
@@ -35,7 +36,7 @@ def partitioning(asked: Asked) -> None:
     )
     strategy = make_strategy(word, settings.evaluations, use=asked.budget.use)
     data, backbone = asked.world(divided=True)
-    folder = asked.folder(f"{data.name}-partitioning")
+    folder = asked.folder(f"{run_name(data)}-partitioning")
     with (
         progress(f"Searching {folder}") as show,
         workers(asked.own["workers"] or cores()) as executor,
