@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import sharewise as sw
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 MOST_LINES = 50
 
@@ -39,6 +41,18 @@ def test_own_model(
     assert all(f"{task:10} accuracy 0." in printed for task in ("character", "slant", "family"))
 
 
+def test_own_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    printed = run("own_network.py", capsys)
+    assert "stage 1: (24, 8, 8), divisible ['1.conv1']\n" in printed
+    assert "stage 2: (24, 8, 8), divisible ['conv1']\n" in printed  # the block as it stands
+    assert re.findall(r"^(\w+) +accuracy ", printed, re.MULTILINE) == [
+        task.name for task in sw.data.glyphs(variants=1).tasks
+    ]
+
+
 def test_own_partition(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -53,7 +67,25 @@ def test_own_partition(
     assert not list(tmp_path.iterdir())
 
 
+def test_own_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    printed = run("own_table.py", capsys)
+    assert "image    input, image, 0 missing\n" in printed
+    assert "bruised  task, yes/no, 0 missing\n" in printed
+    (accuracy,) = re.findall(r"'kind': \{'accuracy': ([\d.]+)\}", printed)
+    assert float(accuracy) > 0.6  # of three kinds, each of its colour
+    assert not list(tmp_path.iterdir())
+
+
 def test_every_example_is_short_and_tested() -> None:
     files = {path.name: len(path.read_text().splitlines()) for path in EXAMPLES.glob("*.py")}
-    assert set(files) == {"own_data.py", "own_model.py", "own_partition.py"}
+    assert set(files) == {
+        "own_data.py",
+        "own_model.py",
+        "own_network.py",
+        "own_partition.py",
+        "own_table.py",
+    }
     assert all(lines < MOST_LINES for lines in files.values()), files

@@ -193,7 +193,8 @@ def test_the_default_backbone_fits_the_input(home: Path) -> None:
     assert word("rows", input=("x*",)).startswith("mlp:")
     assert "hidden=" in word("rows", divided=True, input=("x*",))
     assert word("plain") == "resnet18:width=0.25,stem=imagenet"
-    assert word("dense") == word("plain:size=32") == "resnet18:width=0.25,stem=small"
+    assert word("plain:size=32") == "resnet18:width=0.25,stem=small"
+    assert word("dense") == "resnet18:width=0.25,stem=imagenet,output_stride=8"
 
 
 def test_a_name_goes_before_a_folder_of_that_name(home: Path) -> None:

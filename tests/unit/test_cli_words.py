@@ -230,6 +230,16 @@ def test_tensors_are_not_data_of_the_command_line() -> None:
             resnet18(0.25, 1, input_size=(28, 20), stem="small"),
         ),
         ("resnet34:width=.5", (3, 32, 32), resnet34(0.5, input_size=32)),
+        (
+            "resnet34:output_stride=8,stem=imagenet",
+            (3, 225, 225),
+            resnet34(input_size=225, output_stride=8),
+        ),
+        (
+            "resnet18:width=0.25,stem=small,output_stride=4",
+            (3, 32, 32),
+            resnet18(0.25, input_size=32, stem="small", output_stride=4),
+        ),
         ("resnet26", None, resnet26()),
         ("vgg16_bn:width=0.1", (3, 32, 32), vgg16_bn(0.1, input_size=32)),
         ("convnet:width=0.5", (1, 20, 20), convnet(0.5, 1, input_size=20)),
@@ -267,7 +277,7 @@ def test_every_backbone_has_a_word() -> None:
         ),
         (
             "resnet18:depth=2",
-            "The options of 'resnet18' are width, stem. Found 'depth' in 'depth=2'. "
+            "The options of 'resnet18' are width, stem, output_stride. Found 'depth' in 'depth=2'. "
             "Write width=0.25, for example.",
         ),
         (
@@ -286,6 +296,13 @@ def test_a_backbone_word_that_means_nothing(text: str, sentence: str) -> None:
 def test_a_width_outside_its_bounds_is_the_backbones_own_error() -> None:
     with pytest.raises(InputError, match="width is a positive factor"):
         read_backbone("resnet18:width=0", (3, 32, 32))
+
+
+def test_an_output_stride_that_dilation_cannot_reach_is_the_backbones_own_error() -> None:
+    with pytest.raises(InputError, match=r"is one of 4, 8, 16, 32\. Found output_stride=5\."):
+        read_backbone("resnet34:stem=imagenet,output_stride=5", (3, 64, 64))
+    with pytest.raises(InputError, match="The options of 'resnet26' are width"):
+        check_backbone("resnet26:output_stride=8")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import sys
 import xml.etree.ElementTree as ET
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from _page import Text, on_a_phone
@@ -23,6 +24,7 @@ from sharewise.architecture import Architecture
 from sharewise.errors import FormatError, InputError, RunError
 from sharewise.report import draw_tree_svg, write_report
 from sharewise.report._answer import sharing
+from sharewise.report._settings import snippet
 from sharewise.report._tree import task_colours, tree_order
 from sharewise.report._verdicts import verdict
 from sharewise.report._words import milliseconds, quantity, score, share, signed, times
@@ -466,6 +468,50 @@ def test_the_python_words_build_and_load_the_network(
     wanted = network(inputs)
     outputs = known["outputs"]
     assert all(torch.equal(outputs[task], wanted[task]) for task in wanted)  # type: ignore[call-overload]
+
+
+def loaded(text: str) -> object:
+    """What the words of a page make of the data."""
+    import sharewise as sw
+
+    (call,) = re.findall(r"^data = (.*?)^backbone", "".join(Text(text).words), re.M | re.S)
+    return eval(f"({call})", {"sw": sw})
+
+
+def test_the_data_of_a_table_are_loaded_whatever_its_columns_are_called(tmp_path: Path) -> None:
+    data = pytest.importorskip("sharewise.data")
+    names = [f'a column-with words that-no line may-end in, "{letter}"' for letter in "abc"]
+    rows = [f"{i},{i % 7},{i % 2},{i / 8},{i % 3}" for i in range(60)]
+    quoted = [name.replace('"', '""') for name in names]
+    header = ",".join(["input1", "input2", *(f'"{name}"' for name in quoted)])
+    (tmp_path / "labels.csv").write_text("\n".join([header, *rows]) + "\n")
+    made = data.table(tmp_path)
+    text = report(tmp_path, Made(data=dict(made.settings)))
+    assert loaded(text).fingerprint == made.fingerprint  # type: ignore[attr-defined]
+    assert "as seen from where the search was started" not in text
+
+
+def test_rooms_are_loaded_and_a_relative_folder_is_pointed_out(tmp_path: Path) -> None:
+    data = pytest.importorskip("sharewise.data")
+    made = data.scenes(size=16, samples=3)
+    text = report(tmp_path / "a", Made(data=dict(made.settings)))
+    assert loaded(text).fingerprint == made.fingerprint  # type: ignore[attr-defined]
+    where = {"name": "cityscapes", "folder": "streets", "size": 64, "shrink": 1, "flip": True}
+    text = seen(tmp_path / "b", Made(data=where))
+    assert (
+        "# The data's folder, as seen from where the search was started:"
+        ' data = sw.data.cityscapes(folder="streets", size=64, shrink=1, flip=True)'
+    ) in text
+
+
+def test_everything_that_the_command_line_makes_is_loaded_by_a_call(tmp_path: Path) -> None:
+    words = pytest.importorskip("sharewise.cli._data_words")
+    backbones = pytest.importorskip("sharewise.cli._backbone_words")
+    for room, names in (("data", words.DATA), ("backbones", backbones.BACKBONES)):
+        for name in names:
+            settings = {"settings": {"name": name}} if room == "data" else {"name": name}
+            facts = SimpleNamespace(settings={room.rstrip("s"): settings}, is_partitioning=False)
+            assert f"sw.{room}.{name.replace('-', '_')}()" in snippet(facts)  # type: ignore[arg-type]
 
 
 def test_data_of_the_users_own_leaves_a_place_to_fill_in(tmp_path: Path) -> None:

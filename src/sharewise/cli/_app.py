@@ -53,13 +53,14 @@ def _sharewise(
 
 
 _EXAMPLES: dict[Callable[..., None], str] = {
-    search: "sharewise search glyphs --budget macs=1.5x --run runs/glyphs-0",
+    search: "sharewise search glyphs --budget macs=1.5x --run runs/glyphs-0. With a folder of"
+    " yours: sharewise search photos. With answers for each pixel: sharewise search scenes --quick",
     train: "sharewise train runs/glyphs-0 --epochs 20",
     compare: "sharewise compare runs/glyphs-0 --seeds 3 --workers 2",
     report: "sharewise report runs/glyphs-0",
     show: "sharewise show runs/glyphs-0 --svg tree.svg",
     export: "sharewise export runs/glyphs-0 --to onnx",
-    data: "sharewise data glyphs",
+    data: "sharewise data glyphs. A folder of yours: sharewise data table photos",
     cost: "sharewise cost runs/glyphs-0/architecture.json --backbone resnet18 --input-size 64",
     demo: "sharewise demo --run runs/demo",
 }

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sharewise.cli._data_word import Answers, DataWord
+from sharewise.cli._dense_words import DENSE_WORDS
 from sharewise.cli._disk_words import DISK_WORDS
 from sharewise.cli._folder_words import TABLE, TABLE_WORD, check_said, split_folder
 from sharewise.cli._progress import Show
@@ -263,6 +264,7 @@ DATA: Mapping[str, DataWord] = {
         backbone=lambda settings: DECATHLON_BACKBONE,
         folder="decathlon-1.0",
     ),
+    **DENSE_WORDS,
     **DISK_WORDS,
     TABLE: TABLE_WORD,
 }

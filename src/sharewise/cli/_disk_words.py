@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sharewise.cli._data_word import Answers, DataWord
+from sharewise.cli._dense_words import dense_backbone
 from sharewise.cli._folder_words import folder_of
 from sharewise.cli._progress import Show
 from sharewise.cli._words import NAMES, PATH, WHOLE, YES_NO, Kind
@@ -79,12 +80,6 @@ def _attributes_backbone(settings: Mapping[str, Any]) -> str:
     return f"resnet18:width=0.25,stem={stem}"
 
 
-def _dense_backbone(settings: Mapping[str, Any]) -> str:
-    # A map for each pixel needs features that are not a few pixels wide.
-    stem = "small" if settings["size"] < 160 else "imagenet"
-    return f"resnet18:width=0.25,stem={stem}"
-
-
 def _molecules_backbone(settings: Mapping[str, Any]) -> str:
     return "mlp:widths=128+128+128+128"
 
@@ -114,7 +109,7 @@ DISK_WORDS: Mapping[str, DataWord] = {
         licence="Taskonomy's: for non-commercial research only.",
         make=_make_taskonomy,
         answers=_per_pixel,
-        backbone=_dense_backbone,
+        backbone=dense_backbone,
         folder="taskonomy",
     ),
     "nyuv2": DataWord(
@@ -128,7 +123,7 @@ DISK_WORDS: Mapping[str, DataWord] = {
         licence="Its site gives none: ask its authors before other use than research.",
         make=_make_nyuv2,
         answers=_per_pixel,
-        backbone=_dense_backbone,
+        backbone=dense_backbone,
         folder="nyuv2",
     ),
     "cityscapes": DataWord(
@@ -142,7 +137,7 @@ DISK_WORDS: Mapping[str, DataWord] = {
         licence="Cityscapes': for non-commercial use, after registration.",
         make=_make_cityscapes,
         answers=_per_pixel,
-        backbone=_dense_backbone,
+        backbone=dense_backbone,
         folder="cityscapes",
     ),
     "faces": DataWord(

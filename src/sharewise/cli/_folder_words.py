@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sharewise.cli._data_word import Answers, DataWord
+from sharewise.cli._dense_words import DENSE_BACKBONE
 from sharewise.cli._progress import Show
 from sharewise.cli._words import NAMES, PATH, WHOLE, YES_NO, Kind
 from sharewise.errors import DataError, InputError
@@ -149,8 +150,9 @@ def _table_backbone(settings: Mapping[str, Any]) -> str:
     if next(each for each in columns if each.use == "input").kind != "image":
         return "mlp:widths=64+64+64"
     dense = any(each.task and each.kind not in ("class", "yes/no", "number") for each in columns)
-    # A map for each pixel needs features that are not a few pixels wide.
-    stem = "small" if dense or settings["size"] < 48 else "imagenet"
+    if dense:
+        return DENSE_BACKBONE
+    stem = "small" if settings["size"] < 48 else "imagenet"
     return f"resnet18:width=0.25,stem={stem}"
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from collections.abc import Iterator, Mapping
 from html import escape
+from pathlib import PurePath
 from typing import Any
 
 from sharewise.report._answer import budget_words
@@ -27,8 +27,31 @@ _SHOWN_ELSEWHERE = {
 _PARTITIONING = {"groups", "strategy", "stage_params"}
 _PARTS = {"initial": "initial weights", "teachers": "teachers", "distil": "distillation"}
 _CALLS = {
-    "sw.data": ("decathlon_mini", "glyphs", "planted"),
-    "sw.backbones": ("mlp", "resnet18", "resnet26", "resnet34", "vgg16_bn"),
+    "sw.data": (
+        "celeba",
+        "cityscapes",
+        "decathlon",
+        "decathlon_mini",
+        "doom",
+        "faces",
+        "glyphs",
+        "nyuv2",
+        "planted",
+        "qm9",
+        "scenes",
+        "table",
+        "taskonomy",
+    ),
+    "sw.backbones": (
+        "convnet",
+        "mlp",
+        "resnet18",
+        "resnet26",
+        "resnet34",
+        "timm",
+        "torchvision",
+        "vgg16_bn",
+    ),
 }
 _WIDTH = 80
 _DEFAULT = ("nonlinearity", "tanh")
@@ -57,7 +80,7 @@ def snippet(facts: Facts) -> str:
         "import safetensors.torch\n"
         "import sharewise as sw\n\n"
         'architecture = sw.Architecture.from_json(Path("architecture.json").read_text())\n'
-        f"data = {made}\n"
+        f"{_where(data)}data = {made}\n"
         f"backbone = {stages}\n"
         "network = sw.build(architecture, backbone, data.tasks)  # a plain nn.Module\n"
         'safetensors.torch.load_model(network, "network.safetensors")\n\n'
@@ -82,20 +105,49 @@ def _call(room: str, settings: Mapping[str, Any]) -> str:
     name = str(given.pop("name", "")).replace("-", "_")
     if name not in _CALLS[room] or "nonlinearity" in given:
         return ""
-    words = [f"{word}={_literal(value)}" for word, value in given.items()]
+    words = [part for word, value in given.items() for part in _parts(word, value)]
     line = f"{room}.{name}({', '.join(words)})"
     return (
         line if len(line) <= _WIDTH else "\n    ".join([f"{room}.{name}(", *_lines(words)]) + "\n)"
     )
 
 
+def _parts(word: str, value: Any) -> list[str]:
+    """An argument in pieces between which a line may end: a list's or a dictionary's members."""
+    if isinstance(value, Mapping) and value:
+        members = [f"{_literal(name)}: {_literal(each)}" for name, each in value.items()]
+        first, last = "{", "}"
+    elif isinstance(value, list | tuple) and value:
+        members, first, last = [_literal(each) for each in value], "[", "]"
+    else:
+        return [f"{word}={_literal(value)}"]
+    members[0] = f"{word}={first}{members[0]}"
+    members[-1] += last
+    return members
+
+
 def _lines(words: list[str]) -> list[str]:
-    """The words of a long call, as many in a line as fit."""
-    return textwrap.wrap(", ".join(words) + ",", _WIDTH, break_long_words=False)
+    """The pieces of a long call, as many in a line as fit."""
+    # Not by textwrap: it would break the texts in them, too.
+    lines = [f"{words[0]},"]
+    for word in words[1:]:
+        if len(lines[-1]) + len(word) + 2 <= _WIDTH:
+            lines[-1] += f" {word},"
+        else:
+            lines.append(f"{word},")
+    return lines
+
+
+def _where(data: Mapping[str, Any]) -> str:
+    """What has to be said of a folder that was given relative to another one than the run's."""
+    folder = data.get("folder")
+    if not isinstance(folder, str) or PurePath(folder).is_absolute():
+        return ""
+    return "# The data's folder, as seen from where the search was started:\n"
 
 
 def _literal(value: Any) -> str:
-    return json.dumps(value) if isinstance(value, str) else repr(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
 
 
 def _entries(facts: Facts) -> Iterator[tuple[str, str]]:
