@@ -207,7 +207,7 @@ def main() -> None:
     given = parser.parse_args()
     changes = dict(part.split("=") for part in given.set.split(",") if part)
     distil = DistilSettings.from_dict(
-        {name: value if name == "score" else json.loads(value) for name, value in changes.items()}
+        {name: value if value.isalpha() else json.loads(value) for name, value in changes.items()}
     )
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(given.workers, mp_context=context) as executor:

@@ -29,6 +29,27 @@ DECATHLON_BASELINE: Mapping[str, float] = {
 }
 """The published baselines of the Visual Decathlon: {data set: test error in [0, 1]}."""
 
+MINI_BASELINE: Mapping[str, float] = {
+    "digits": 0.0505,
+    "mnist": 0.0373,
+    "characters": 0.1047,
+    "fonts": 0.5433,
+    "monsters": 0.2387,
+    "faces": 0.2120,
+}
+"""The same for `sw.data.decathlon_mini()`, measured here: single-task networks on its default
+backbone, finetuned from the common initialisation; the mean of three seeds, row "independent" of
+
+    sharewise search decathlon-mini --method partitioning --budget use=0.5 --run RUN
+    sharewise compare RUN
+"""
+
+
+def baseline_of(data_sets: Iterable[str]) -> Mapping[str, float] | None:
+    """The baseline that has exactly these data sets; None where no score is defined for them."""
+    wanted = set(data_sets)
+    return next((each for each in (DECATHLON_BASELINE, MINI_BASELINE) if set(each) == wanted), None)
+
 
 def decathlon_score(
     errors: Mapping[str, float], baseline: Mapping[str, float] | None = None

@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
+from sharewise.data import MINI_DOMAINS
 from sharewise.errors import InputError
 from sharewise.scores import (
     DECATHLON_BASELINE,
+    MINI_BASELINE,
+    baseline_of,
     decathlon_score,
     relative_gain,
     relative_gain_per_task,
@@ -138,6 +141,14 @@ def test_the_gain_is_the_mean_over_metrics_then_tasks() -> None:
 def test_a_network_gains_nothing_over_itself() -> None:
     scores = {"a": {"accuracy": 0.7}, "b": {"mse": 0.3}}
     assert relative_gain(scores, scores, LOWER) == 0
+
+
+def test_the_small_decathlon_has_a_baseline_for_its_domains() -> None:
+    assert set(MINI_BASELINE) == set(MINI_DOMAINS)
+    assert decathlon_score(MINI_BASELINE, MINI_BASELINE) == pytest.approx(250 * len(MINI_DOMAINS))
+    assert baseline_of(MINI_DOMAINS) is MINI_BASELINE
+    assert baseline_of(DECATHLON_BASELINE) is DECATHLON_BASELINE
+    assert baseline_of(MINI_DOMAINS[:3]) is None
 
 
 def test_a_reference_of_zero_beside_others_is_left_out() -> None:
