@@ -11,8 +11,10 @@ from sharewise.backbones._dry_run import (
     make_on_meta,
     output_shape,
 )
+from sharewise.backbones._from_module import from_module
 from sharewise.backbones._groups import check_partition
 from sharewise.backbones._hidden import HiddenLayer, LayerSize, Layout, stage_layout
+from sharewise.backbones._libraries import timm, torchvision
 from sharewise.backbones._mlp import mlp
 from sharewise.backbones._resnet import resnet18, resnet26, resnet34
 from sharewise.backbones._trace import Trace, trace_stage
@@ -30,6 +32,7 @@ __all__ = [
     "convnet",
     "dry_run",
     "explained",
+    "from_module",
     "make_on_meta",
     "mlp",
     "output_shape",
@@ -37,6 +40,8 @@ __all__ = [
     "resnet26",
     "resnet34",
     "stage_layout",
+    "timm",
+    "torchvision",
     "trace_stage",
     "vgg16_bn",
 ]

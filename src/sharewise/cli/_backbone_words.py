@@ -6,7 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sharewise.cli._words import NUMBER, SIZES, WHOLE, Kind, Word, one_of, read_word
+from sharewise.cli._words import (
+    NAMES,
+    NUMBER,
+    SIZES,
+    WHOLE,
+    YES_NO,
+    Kind,
+    Word,
+    one_of,
+    read_word,
+)
 from sharewise.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,27 +32,70 @@ class BackboneWord(Word):
     shape: The default input shape [channels, height, width] of one that reads images; empty for
         one that reads rows of numbers.
     optional: Those of its options that its settings have only where they were given.
+    library: Whether it makes networks of a library by name, whose further arguments its settings
+        may hold.
     """
 
     shape: Shape = ()
     optional: frozenset[str] = frozenset()
+    library: bool = False
 
 
 _WIDTH: dict[str, Kind] = {"width": NUMBER}
-_RESNET: dict[str, Kind] = {**_WIDTH, "stem": one_of("small", "imagenet")}
+_RESNET: dict[str, Kind] = {
+    **_WIDTH,
+    "stem": one_of("small", "imagenet"),
+    "output_stride": WHOLE,
+}
+_NETWORK = Kind("the name of a network", "resnet18", str)
+_LIBRARY: dict[str, Kind] = {
+    "network": _NETWORK,
+    "stages": WHOLE,
+    "cuts": NAMES,
+    "pretrained": YES_NO,
+}
+
+
+def _resnet(name: str) -> BackboneWord:
+    return BackboneWord(name, _RESNET, shape=(3, 64, 64), optional=frozenset({"output_stride"}))
+
+
+def _library(name: str) -> BackboneWord:
+    optional = frozenset({"stages", "cuts"})
+    return BackboneWord(name, _LIBRARY, shape=(3, 64, 64), optional=optional, library=True)
+
+
 BACKBONES: Mapping[str, BackboneWord] = {
     "convnet": BackboneWord("convnet", _WIDTH, shape=(3, 32, 32)),
     "mlp": BackboneWord("mlp", {"widths": SIZES, "hidden": WHOLE}, optional=frozenset({"hidden"})),
-    "resnet18": BackboneWord("resnet18", _RESNET, shape=(3, 64, 64)),
+    "resnet18": _resnet("resnet18"),
     "resnet26": BackboneWord("resnet26", _WIDTH, shape=(3, 72, 72)),
-    "resnet34": BackboneWord("resnet34", _RESNET, shape=(3, 64, 64)),
+    "resnet34": _resnet("resnet34"),
+    "timm": _library("timm"),
+    "torchvision": _library("torchvision"),
     "vgg16_bn": BackboneWord("vgg16_bn", _WIDTH, shape=(3, 64, 64)),
 }
 
 
 def check_backbone(text: str) -> None:
     """Raises InputError for a word that is no backbone, before anything slow is done."""
-    read_word(text, BACKBONES, what="a backbone")
+    _read(text)
+
+
+def _read(text: str) -> tuple[BackboneWord, dict[str, Any]]:
+    """The word and its options; `torchvision:resnet18` is short for network=resnet18."""
+    name, _, rest = text.partition(":")
+    short = name in BACKBONES and BACKBONES[name].library and "=" not in rest.partition(",")[0]
+    word, options = read_word(
+        f"{name}:network={rest}" if short and rest else text, BACKBONES, what="a backbone"
+    )
+    if word.library and "network" not in options:
+        raise InputError(
+            rule=f"The backbone {word.name} needs the name of a network.",
+            found=repr(text),
+            fix=f"Write {word.name}:resnet18, for example.",
+        )
+    return word, options
 
 
 def read_backbone(text: str, input_shape: Shape | None = None) -> Backbone:
@@ -56,7 +109,7 @@ def read_backbone(text: str, input_shape: Shape | None = None) -> Backbone:
         InputError: An unknown word or option, a value of another kind or outside its bounds, or
             inputs that the backbone does not read.
     """
-    word, options = read_word(text, BACKBONES, what="a backbone")
+    word, options = _read(text)
     shape = word.shape if input_shape is None else input_shape
     if not shape:
         raise InputError(
@@ -100,7 +153,8 @@ def backbone_from(settings: Mapping[str, Any]) -> Backbone:
 
 def _fits(word: BackboneWord, options: set[str]) -> bool:
     """Whether these are the options of a backbone of the word."""
-    return set(word.options) - word.optional <= options <= set(word.options)
+    known = options if word.library else set(word.options)
+    return set(word.options) - word.optional <= options <= known
 
 
 def read_shape(text: str, backbone: str) -> Shape:
@@ -109,7 +163,7 @@ def read_shape(text: str, backbone: str) -> Shape:
     Raises:
         InputError: Not numbers joined by x, or not as many as the backbone reads.
     """
-    word, _ = read_word(backbone, BACKBONES, what="a backbone")
+    word, _ = _read(backbone)
     try:
         sizes = tuple(int(part) for part in text.lower().split("x"))
     except ValueError:
