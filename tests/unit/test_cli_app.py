@@ -13,6 +13,7 @@ from _commands import call, make_run, refused
 from rich.console import Console
 
 from sharewise.cli import _data, _errors, _progress, _rebuild, _train
+from sharewise.cli._data_words import DATA
 from sharewise.errors import InputError
 
 COMMANDS = ("search", "train", "compare", "report", "show", "export", "data", "cost", "demo")
@@ -85,10 +86,9 @@ def test_the_real_command_ends_with_three_lines_and_code_2() -> None:
     told = python(main_with("data", "glyps") + "main()")
     assert told.returncode == 2
     assert told.stdout == ""
-    assert told.stderr == (
-        "A data set is one of glyphs, planted, decathlon-mini, decathlon.\n"
-        "Found 'glyps'.\nDid you mean glyphs?\n"
-    )
+    rule, found, fix = told.stderr.splitlines()
+    assert rule == f"A data set is one of {', '.join(DATA)}."
+    assert (found, fix) == ("Found 'glyps'.", "Did you mean glyphs?")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full, which is always full")
@@ -195,5 +195,5 @@ def test_an_error_from_anywhere_reaches_the_shell(
     def refuse(text: str) -> SimpleNamespace:
         raise InputError(rule="A rule.", found="this", fix="A fix.")
 
-    monkeypatch.setattr(_data, "read_data", refuse)
+    monkeypatch.setattr(_data, "word_of", refuse)
     assert refused(capsys, "data", "x", "--json") == "A rule. Found this. A fix."

@@ -389,7 +389,7 @@ def test_all_that_belongs_to_a_run_can_be_forgotten(run: Path) -> None:
         (("--set", "distil.luck=1"), "The options of --set are evaluations, stages, matrices,"),
         (("--set", "distil=1"), "The options of --set are evaluations, stages, matrices,"),
         (("--set", "distil.steps=0"), "steps is a whole number of at least 1. Found steps=0."),
-        (("--set", "distil.score=luck"), "score is one of accuracy, loss, features."),
+        (("--set", "distil.score=luck"), "score is one of 'accuracy', 'loss', 'features'."),
         (("--set", "matrices=each"), "matrices is 'network' (one P for all groups) or 'group'"),
         (("--set", "source=t9"), "The task is one of the data's. Found 't9' and data for"),
         (("--set", "initial.lr=-1"), "lr is a finite number above 0."),

@@ -71,7 +71,7 @@ def test_more_settings_are_given_by_name(capsys: CAPSYS, tmp_path: Path) -> None
     [
         (
             ("shapes",),
-            "A data set is one of glyphs, planted, decathlon-mini, decathlon. Found 'shapes'.",
+            "A data set is one of glyphs, planted, decathlon-mini, decathlon, ",
         ),
         (("planted:groups=4-4",), "The option 'groups' of 'planted' is sizes joined by +"),
         (("planted:groups=0",), "Planted groups are sizes of 1 or more"),

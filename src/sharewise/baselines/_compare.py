@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,9 @@ from sharewise.architecture import Architecture
 from sharewise.backbones import Backbone
 from sharewise.baselines._comparison import Comparison, Row, gains, mean_scores
 from sharewise.baselines._job import Epoch, Job, Result, Terms, finished, open_folder
+from sharewise.baselines._others import NO_OTHERS, check_others
 from sharewise.baselines._partitions import partition_rows
+from sharewise.baselines._predictions import keep_predictions
 from sharewise.baselines._random import draw_trees
 from sharewise.baselines._settings import CompareSettings
 from sharewise.baselines._workers import perform_all
@@ -44,6 +46,7 @@ def compare(  # noqa: PLR0913 - the public face: each is one decision of the cal
     budget: Budget,
     settings: CompareSettings = DEFAULTS,
     initial: Initial | None = None,
+    others: Mapping[str, Architecture] = NO_OTHERS,
     run: str | Path | None = None,
     device: str | torch.device = "auto",
     progress: Progress | None = None,
@@ -52,17 +55,19 @@ def compare(  # noqa: PLR0913 - the public face: each is one decision of the cal
 
     For a partition, "shared" lets every task use every channel, "divided" gives each an equal part
     of its own, "random" are partitions of the same mean use inside the budget, and "independent"
-    are single-task networks. Every network is trained with the same settings and seeds, from the
-    common initialisation or else from scratch, where a branch that occurs in several networks
-    starts from the same weights in each. The validation split selects the epoch, and the test split
-    is evaluated once, at the end of a training. Equal architectures are trained once, whatever rows
-    they belong to. Latency is measured at the end, one network after another, once no worker runs
-    any more.
+    are single-task networks. Rows of the caller's own, `others`, come last. Every network is
+    trained with the same settings and seeds, from the common initialisation or else from scratch,
+    where a branch that occurs in several networks starts from the same weights in each. The
+    validation split selects the epoch, and the test split is evaluated once, at the end of a
+    training. Equal architectures are trained once, whatever rows they belong to. Latency is
+    measured at the end, one network after another, once no worker runs any more.
 
     With a run, each training has a folder run/comparison/<architecture digest>-seed<k>/ with
     scores.json (validation) and test.json, and a comparison that was killed goes on from there to
-    the same scores. run/comparison.json is written at the end. Jobs compute with one torch thread
-    each, so the scores are the same for every number of workers (on one machine's CPU).
+    the same scores. Where answers are images, those of the found network of the first seed to a few
+    test images are kept for the report (`_predictions.keep_predictions`). run/comparison.json is
+    written at the end. Jobs compute with one torch thread each, so the scores are the same for
+    every number of workers (on one machine's CPU).
 
     Args:
         architecture: The one found, of exactly the data's tasks.
@@ -71,15 +76,17 @@ def compare(  # noqa: PLR0913 - the public face: each is one decision of the cal
         budget: For the random trees or partitions; the found architecture is taken as it is.
         settings: See `CompareSettings`.
         initial: The common initialisation from which every network starts; None: from scratch.
+        others: {row: architecture}, further ones, trained like the rest; the budget does not bound
+            them. A name is not that of another row.
         run: The folder of the search (or any other); None keeps nothing.
         device: See `pick_device`.
         progress: Called after each epoch and each training with {"done": trainings that are
             complete, "jobs": int, "job": its rows, "seed": int, "epoch": int, "epochs": int}.
 
     Raises:
-        InputError: The architecture does not fit the backbone or the data, or is a tree with
-            partitions; two tasks have a metric of one name and opposite directions; or, with
-            workers, something does not pickle.
+        InputError: An architecture does not fit the backbone or the data, or the one found is a
+            tree with partitions; one of the others has the name of another row; two tasks have a
+            metric of one name and opposite directions; or, with workers, something does not pickle.
         BudgetError: Not even the fully shared network is within the budget, or no partition of the
             found one's use.
         TrainingError: A loss is NaN or infinite; trainings that are finished are kept.
@@ -90,6 +97,7 @@ def compare(  # noqa: PLR0913 - the public face: each is one decision of the cal
     directions = _directions(data)
     table = CostTable.measure(terms.backbone, data.tasks)
     table.of(architecture)  # refuses one that does not fit before anything is trained
+    check_others(others, table)
     folder = None if run is None else Path(run) / "comparison"
 
     def judge() -> CostTable:
@@ -98,10 +106,14 @@ def compare(  # noqa: PLR0913 - the public face: each is one decision of the cal
         return table.with_latency(terms.backbone, data.tasks, device=place)
 
     plan = _plan(architecture, settings, budget=budget, table=judge, folder=folder)
+    plan |= _constant(others, settings)
     jobs = _jobs(plan, table, folder)
     for job in jobs:
         open_folder(job, terms, table)
     results = _run_jobs(jobs, terms, workers=settings.workers, progress=progress)
+    if folder is not None:
+        first = (architecture, settings.seeds[0])
+        keep_predictions(next(job for job in jobs if job.key == first), terms, folder)
     rows = _rows(plan, results, _costs(plan, terms, table), directions)
     comparison = Comparison(rows, settings.seeds, budget, settings.train, directions)
     if run is not None:
@@ -154,7 +166,7 @@ def _plan(
     return plan
 
 
-def _constant(rows: dict[str, Architecture], settings: CompareSettings) -> Plan:
+def _constant(rows: Mapping[str, Architecture], settings: CompareSettings) -> Plan:
     """The plan of rows that have one architecture for all seeds."""
     return {name: {seed: (each,) for seed in settings.seeds} for name, each in rows.items()}
 

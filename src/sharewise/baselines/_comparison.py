@@ -24,7 +24,8 @@ class Row:
     """One network, or the random trees together, over all seeds.
 
     Attributes:
-        name: "found", "shared", "independent" or "random"; of partitions also "divided".
+        name: "found", "shared", "independent" or "random"; of partitions also "divided"; or one
+            that the caller gave.
         architectures: One; for random trees `random_trees` of each seed, seed after seed.
         costs: Of each architecture, with `latency_ms` measured for one sample (batch size 1).
         val: {seed: validation scores}; of random trees the means over the seed's trees.
@@ -107,7 +108,7 @@ class Comparison:
 
     Attributes:
         rows: "found", "shared", "independent", of partitions "divided" where there are channels
-            enough, and, unless left out, "random".
+            enough, unless left out "random", and then the caller's others.
         seeds: Of the trainings.
         budget: That the random trees keep to.
         train: The settings of every training.

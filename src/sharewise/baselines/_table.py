@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from statistics import fmean
+from textwrap import fill
 
 from rich import box
 from rich.table import Table
 
 from sharewise.baselines._comparison import Comparison, Row, mean_of, spread_of
+from sharewise.baselines._others import ROWS
 
 _MISSING = "–"
-_ORDER = ("found", "shared", "divided", "random", "independent")  # of partitions
+_INDENT = "  "
+_WIDTH = 80  # of a terminal
+_NARROW = 11  # the longest of the names that every comparison has
 
 
 def comparison_table(comparison: Comparison) -> Table:
@@ -20,7 +25,7 @@ def comparison_table(comparison: Comparison) -> Table:
     Scores and gain are means over seeds with the sample standard deviation. Where every task has
     an accuracy first, there is their mean, too; of partitions how much of the channels tasks use.
     (Networks are columns because there are few of them and up to forty tasks: so all fits into 80
-    characters.)
+    characters. Where it does not, a spread stands below its mean.)
     """
     seeds = len(comparison.seeds)
     rows = _ordered(comparison.rows)
@@ -33,34 +38,70 @@ def comparison_table(comparison: Comparison) -> Table:
         padding=(0, 1, 0, 0),
         show_edge=False,
     )
+    lines = [*_scores(comparison, rows), *_whole(rows)]
+    fits = _width([row.name for row in rows], lines) <= _WIDTH
     table.add_column("network", overflow="fold")  # a long name of a task is folded, numbers never
     for row in rows:
-        table.add_column(row.name, justify="right", no_wrap=True)
-    scores = next(iter(comparison.rows[0].test.values()))
-    pairs = [(task, metric) for task, metrics in scores.items() for metric in metrics]
-    for task, metric in pairs:
-        direction = "↓" if comparison.lower_is_better[metric] else "↑"
-        table.add_row(
-            f"{task} {metric} {direction}",
-            *(_score(row, task, metric) for row in rows),
-            end_section=(task, metric) == pairs[-1],
-        )
-    if all(next(iter(metrics), None) == "accuracy" for metrics in scores.values()):
-        table.add_row("mean accuracy ↑", *map(_accuracy, rows), style="bold")
-    table.add_row("gain (%)", *map(_gain, rows), style="bold")
-    if any(_use(row) is not None for row in rows):
-        table.add_row("use", *(_score_text(_use(row), None) for row in rows))
-    table.add_row("params", *(_large(row.params) for row in rows))
-    table.add_row("multiply-adds", *(_large(row.macs) for row in rows))
-    table.add_row("latency (ms)", *(_score_text(row.latency_ms, None) for row in rows))
+        name = row.name if fits else fill(row.name, _NARROW)
+        table.add_column(name, justify="right", no_wrap=True)
+    for line in lines:
+        cells = line.cells if fits else [cell.replace(" ±", "\n±") for cell in line.cells]
+        table.add_row(line.name, *cells, style=line.style, end_section=line.is_last)
     return table
+
+
+@dataclass(frozen=True)
+class _Line:
+    name: str
+    cells: list[str]
+    style: str = ""
+    is_last: bool = False  # of a section
+
+
+def _scores(comparison: Comparison, rows: Sequence[Row]) -> Iterator[_Line]:
+    """A line for each metric; those of a task with several stand below its name."""
+    scores = next(iter(comparison.rows[0].test.values()))
+    for task, metrics in scores.items():
+        if len(metrics) > 1:
+            yield _Line(task, [""] * len(rows))
+        for metric in metrics:
+            name = f"{task} {metric}" if len(metrics) == 1 else f"{_INDENT}{metric}"
+            yield _Line(
+                f"{name} {'↓' if comparison.lower_is_better[metric] else '↑'}",
+                [_score(row, task, metric) for row in rows],
+                is_last=(task, metric) == (list(scores)[-1], list(metrics)[-1]),
+            )
+
+
+def _whole(rows: Sequence[Row]) -> Iterator[_Line]:
+    """What is said of a network as a whole."""
+    scores = next(iter(rows[0].test.values()))
+    if all(next(iter(metrics), None) == "accuracy" for metrics in scores.values()):
+        yield _Line("mean accuracy ↑", list(map(_accuracy, rows)), "bold")
+    yield _Line("gain (%)", list(map(_gain, rows)), "bold")
+    if any(_use(row) is not None for row in rows):
+        yield _Line("use", [_score_text(_use(row), None) for row in rows])
+    yield _Line("params", [_large(row.params) for row in rows])
+    yield _Line("multiply-adds", [_large(row.macs) for row in rows])
+    yield _Line("latency (ms)", [_score_text(row.latency_ms, None) for row in rows])
+
+
+def _width(names: Sequence[str], lines: Sequence[_Line]) -> int:
+    """Characters of a table whose cells are whole; the names of lines may be folded."""
+    columns = zip(*(line.cells for line in lines), strict=True)
+    cells = [max(map(len, (name, *cells))) for name, cells in zip(names, columns, strict=True)]
+    first = max(
+        len(line.name) if line.name.startswith(_INDENT) else max(map(len, line.name.split()))
+        for line in lines
+    )
+    return first + sum(1 + width for width in cells)
 
 
 def _ordered(rows: Sequence[Row]) -> list[Row]:
     """The rows as they are; those of partitions beside what they are to be compared with."""
     if all(_use(row) is None for row in rows):
         return list(rows)
-    return sorted(rows, key=lambda row: _ORDER.index(row.name) if row.name in _ORDER else 99)
+    return sorted(rows, key=lambda row: ROWS.index(row.name) if row.name in ROWS else len(ROWS))
 
 
 def _use(row: Row) -> float | None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from sharewise.architecture import Architecture
 from sharewise.cli._folders import COMPARISON, forget, or_afresh
 from sharewise.cli._options import (
     AsJson,
@@ -20,10 +23,13 @@ from sharewise.cli._options import (
 from sharewise.cli._print import emit
 from sharewise.cli._progress import progress
 from sharewise.cli._quick import COMPARE, COMPARE_SEEDS
-from sharewise.cli._rebuild import rebuild, training_sizes
+from sharewise.cli._rebuild import Searched, load_architecture, rebuild, training_sizes
 from sharewise.cli._settings import read_settings
+from sharewise.errors import InputError
 
 SEEDS = 3
+PUBLISHED = "published"
+"""The row of the tree published for Taskonomy."""
 
 
 def compare(  # noqa: PLR0913 - a command's arguments are its options
@@ -50,6 +56,15 @@ def compare(  # noqa: PLR0913 - a command's arguments are its options
             show_default=False,
         ),
     ] = None,
+    beside: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=ARCH.json",
+            help="A further architecture to train, and the name of its row. May be given several"
+            " times.",
+            show_default=False,
+        ),
+    ] = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Forget an earlier comparison of this run.")
     ] = False,
@@ -59,13 +74,15 @@ def compare(  # noqa: PLR0913 - a command's arguments are its options
     """Train the found, the fully shared, the independent and random networks alike.
 
     All have the same settings and seeds; random ones keep to the same budget. After a partitioning
-    search all start from its common initialisation. A killed comparison goes on where it was.
+    search all start from its common initialisation. Taskonomy's five tasks on a ResNet are also
+    trained as the tree that was published for them. A killed comparison goes on where it was.
     """
     from sharewise.baselines import CompareSettings, comparison_table
     from sharewise.baselines import compare as compare_networks
     from sharewise.cli._workers import cores
     from sharewise.training import TrainSettings
 
+    named = read_beside(beside or ())
     training = read_settings(
         TrainSettings,
         sizes={**training_sizes(run), **(COMPARE if quick else {})},
@@ -93,6 +110,7 @@ def compare(  # noqa: PLR0913 - a command's arguments are its options
             budget=searched.budget,
             settings=settings,
             initial=searched.initial,
+            others={**known_trees(searched), **named},
             run=run,
             device=device,
             progress=show,
@@ -104,3 +122,33 @@ def compare(  # noqa: PLR0913 - a command's arguments are its options
         f"Comparison: {searched.run.comparison}. Next: sharewise report {run}",
         as_json=as_json,
     )
+
+
+def read_beside(texts: Sequence[str]) -> dict[str, Architecture]:
+    """{name: architecture} of words such as mine=tree.json.
+
+    Raises:
+        InputError: A word without a name or a file, or two of one name.
+        FormatError, OSError: A file that cannot be read.
+    """
+    found: dict[str, Architecture] = {}
+    for text in texts:
+        name, _, path = text.partition("=")
+        if not name or not path or name in found:
+            raise InputError(
+                rule="An architecture to compare with is given as NAME=ARCH.json, each with a name"
+                " of its own.",
+                found=f"--beside {text}" + (" after another of this name" if name in found else ""),
+                fix="Write --beside mine=tree.json, for example.",
+            )
+        found[name] = load_architecture(Path(path))
+    return found
+
+
+def known_trees(searched: Searched) -> dict[str, Architecture]:
+    """The tree published for Taskonomy, where the run has its tasks and a ResNet's stages."""
+    from sharewise.spaces import taskonomy_tree
+
+    stages = [stage.name for stage in searched.backbone.stages]
+    tree = taskonomy_tree(searched.architecture.tasks, stages)
+    return {} if tree is None else {PUBLISHED: tree}

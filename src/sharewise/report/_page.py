@@ -20,6 +20,11 @@ def partition_styles() -> str:
     return _text("partition.css")
 
 
+def picture_styles() -> str:
+    """The styles of what only reports with pictures hold."""
+    return _text("pictures.css")
+
+
 def _text(name: str) -> str:
     return files("sharewise.report").joinpath(name).read_text(encoding="utf-8")
 

@@ -13,6 +13,7 @@ import numpy as np
 from sharewise.architecture import Architecture
 from sharewise.errors import FormatError
 from sharewise.evaluation import Budget, Cost
+from sharewise.report._pictures import Pictures, read_pictures
 from sharewise.report._regions import similar_order
 from sharewise.report._trail import Trail, read_trail
 from sharewise.report._tree import NUM_COLOURS, task_colours, tree_order
@@ -84,6 +85,7 @@ class Facts:
         scores: {"split", "scores": {task: {metric: value}}} of the trained network.
         entries: All lines of the journal.
         proxy: proxy.json: what candidates scored in the search and after full training.
+        pictures: test images with their predictions, of tasks whose answers are images.
     """
 
     folder: str
@@ -96,6 +98,7 @@ class Facts:
     scores: Mapping[str, Any]
     entries: tuple[Mapping[str, Any], ...] = ()
     proxy: Mapping[str, Any] = field(default_factory=dict)
+    pictures: Pictures | None = None
 
     @cached_property
     def is_partitioning(self) -> bool:
@@ -248,6 +251,7 @@ def read_facts(run: Run) -> Facts:
         scores=_read(run.scores, dict) or {},
         entries=tuple(entries),
         proxy=_read(run.folder / "proxy.json", dict) or {},
+        pictures=read_pictures(run.folder / "comparison" / "predictions.safetensors"),
     )
 
 

@@ -17,6 +17,7 @@ from sharewise.report._words import (
     signed,
     times,
 )
+from sharewise.spaces import taskonomy_tree
 
 _WORDS = {
     "found": "found by sharewise",
@@ -37,13 +38,19 @@ _PARTITION_WORDS = {
 
 def row_words(facts: Facts, row: Row) -> str:
     """What a row of the comparison is, in words; HTML."""
+    known = _PARTITION_WORDS if facts.is_partitioning else _WORDS
+    if row.name not in known:
+        is_public = row.architectures == (taskonomy_tree(facts.tasks),)
+        return _two_lines(row.name, "the tree published for Taskonomy" if is_public else "")
     if facts.is_partitioning:
-        name, what = _PARTITION_WORDS.get(row.name, (row.name, ""))
-        return f"{escape(name)}<br><small>{what}</small>" if what else escape(name)
-    words = _WORDS.get(row.name, row.name)
+        return _two_lines(*_PARTITION_WORDS[row.name])
     if row.name == "random" and len(row.architectures) > 1:
         return f"{plural(len(row.architectures), 'random tree')}, same budget"
-    return escape(words)
+    return escape(_WORDS[row.name])
+
+
+def _two_lines(name: str, what: str) -> str:
+    return f"{escape(name)}<br><small>{what}</small>" if what else escape(name)
 
 
 def network_table(facts: Facts) -> str:
@@ -118,7 +125,7 @@ def task_table(facts: Facts) -> str:
                 for row in facts.rows.values()
             ]
             best = _best([mean_spread(each)[0] for each in values], _is_lower(facts, metric))
-            head = f"{_dot(facts, task)}{escape(task)}"
+            head = f"{dot(facts, task)}{escape(task)}"
             head += "" if only else _metric_words(facts, metric)
             cells = (
                 ("*" if i in best else "") + escape(score(metric, each))
@@ -146,7 +153,7 @@ def scores_table(facts: Facts) -> str:
     """The scores of the network in network.safetensors."""
     split = {"val": "validation"}.get(facts.scores.get("split", ""), facts.scores.get("split", ""))
     rows = [
-        ("", [f"{_dot(facts, task)}{escape(task)}", escape(metric), escape(score(metric, [value]))])
+        ("", [f"{dot(facts, task)}{escape(task)}", escape(metric), escape(score(metric, [value]))])
         for task in sorted(facts.scores["scores"], key=_place(facts))
         for metric, value in facts.scores["scores"][task].items()
     ]
@@ -185,7 +192,7 @@ def _best(means: list[float | None], lower_is_better: bool) -> set[int]:
     return {i for i, mean in known.items() if mean == best}
 
 
-def _dot(facts: Facts, task: str) -> str:
+def dot(facts: Facts, task: str) -> str:
     """The colour of the task's group."""
     if task not in facts.colours:
         return ""

@@ -15,6 +15,7 @@ from sharewise.report._page import (
     missing,
     page,
     partition_styles,
+    picture_styles,
     section,
     tiles,
 )
@@ -22,6 +23,7 @@ from sharewise.report._pareto import pareto
 from sharewise.report._partition import partition_sections, search_sections
 from sharewise.report._partition_answer import partition_answer, partition_figures
 from sharewise.report._plots import heat_maps, progress, sharing_lines
+from sharewise.report._predictions import predictions
 from sharewise.report._read import Facts, read_facts
 from sharewise.report._settings import load_words, settings_list
 from sharewise.report._tables import network_table, scores_table, task_table
@@ -33,8 +35,8 @@ from sharewise.runs import Run, write_atomic
 def write_report(run: Path) -> Path:
     """Write report.html into a run folder: one page that needs no other file and no network.
 
-    It is made from the JSON files of the folder alone; in the place of one that is missing stands
-    a sentence. The same files make the same page.
+    It is made from the folder's JSON files and its file of predictions alone; in the place of one
+    that is missing stands a sentence. The same files make the same page.
 
     Raises:
         RunError: The folder holds no run, or the disk refuses.
@@ -60,7 +62,8 @@ def _html(facts: Facts) -> str:
     paragraphs = partition_answer(facts) if facts.is_partitioning else answer(facts)
     return page(
         {
-            "styles": partition_styles() if facts.is_partitioning else "",
+            "styles": (partition_styles() if facts.is_partitioning else "")
+            + (picture_styles() if facts.pictures else ""),
             "title": escape(f"{data} · sharewise"),
             "kicker": escape(_kicker(facts)),
             "heading": escape(heading),
@@ -117,10 +120,12 @@ def _sections(facts: Facts) -> Iterator[str]:
     if facts.is_partitioning:
         yield from partition_sections(facts)
         yield section("Against the alternatives", *_comparison(facts))
+        yield from _predictions(facts)
         yield from search_sections(facts)
     else:
         yield section("The tree", *_tree(facts))
         yield section("Against the alternatives", *_comparison(facts))
+        yield from _predictions(facts)
         yield section("How the search decided", *_search(facts))
     yield section("The trained network", *_trained(facts))
     yield section("What was run", settings_list(facts))
@@ -173,6 +178,11 @@ def _comparison(facts: Facts) -> Iterator[str]:
         yield figure(picture, caption, shape="scroll panel wide")
     yield "<h3>Task by task</h3>"
     yield task_table(facts)
+
+
+def _predictions(facts: Facts) -> Iterator[str]:
+    if parts := list(predictions(facts)):
+        yield section("Predictions on test images", *parts)
 
 
 def _search(facts: Facts) -> Iterator[str]:

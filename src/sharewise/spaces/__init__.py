@@ -7,6 +7,7 @@ from sharewise.spaces._groups import HiddenGroup, unit_for
 from sharewise.spaces._matrix import LEAST_SHARE
 from sharewise.spaces._published import published_masks
 from sharewise.spaces._realise import realise
+from sharewise.spaces._taskonomy import taskonomy_tree
 from sharewise.spaces.branching import Branching
 from sharewise.spaces.partitioning import Partitioning
 
@@ -18,5 +19,6 @@ __all__ = [
     "published_masks",
     "realise",
     "realise_exact",
+    "taskonomy_tree",
     "unit_for",
 ]
