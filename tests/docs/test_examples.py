@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import runpy
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,38 +15,38 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 MOST_LINES = 50
 
 
-def run(name: str, capsys: pytest.CaptureFixture[str]) -> str:
-    """What an example prints, run as a script."""
-    runpy.run_path(str(EXAMPLES / name), run_name="__main__")
-    return capsys.readouterr().out
+Run = Callable[[str], str]
 
 
-def test_own_data(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs an example as a script in an empty folder, and gives what it prints."""
     monkeypatch.chdir(tmp_path)
-    printed = run("own_data.py", capsys)
+
+    def printed(name: str) -> str:
+        runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+        return capsys.readouterr().out
+
+    return printed
+
+
+def test_own_data(run: Run) -> None:
+    printed = run("own_data.py")
     # Its tasks are not in alphabetical order, and the two pairs are made alike.
     assert "· noise, quiet\n" in printed
     assert "· price, rent\n" in printed
     assert "{'price': {'mse': " in printed
-    assert not list(tmp_path.iterdir())
+    assert not list(Path().iterdir())
 
 
-def test_own_model(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    printed = run("own_model.py", capsys)
+def test_own_model(run: Run) -> None:
+    printed = run("own_model.py")
     assert "parameters; fully shared" in printed
     assert all(f"{task:10} accuracy 0." in printed for task in ("character", "slant", "family"))
 
 
-def test_own_network(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    printed = run("own_network.py", capsys)
+def test_own_network(run: Run) -> None:
+    printed = run("own_network.py")
     assert "stage 1: (24, 8, 8), divisible ['1.conv1']\n" in printed
     assert "stage 2: (24, 8, 8), divisible ['conv1']\n" in printed  # the block as it stands
     assert re.findall(r"^(\w+) +accuracy ", printed, re.MULTILINE) == [
@@ -53,30 +54,24 @@ def test_own_network(
     ]
 
 
-def test_own_partition(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    printed = run("own_partition.py", capsys)
+def test_own_partition(run: Run) -> None:
+    printed = run("own_partition.py")
     # The last stage that has hidden layers is divided; in the one before norms alone are their own.
     assert "stage 1 · fan, pump, saw (normalised for each task alone)\n" in printed
     assert "stage 2 · fan, pump, saw (partitioned: fan " in printed
     scores = re.findall(r"^(\w+) +accuracy (0\.\d+|1\.000)$", printed, re.MULTILINE)
     assert [task for task, _ in scores] == ["fan", "pump", "saw"]
     assert all(float(score) > 0.6 for _, score in scores), scores  # half of the answers are yes
-    assert not list(tmp_path.iterdir())
+    assert not list(Path().iterdir())
 
 
-def test_own_table(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    printed = run("own_table.py", capsys)
+def test_own_table(run: Run) -> None:
+    printed = run("own_table.py")
     assert "image    input, image, 0 missing\n" in printed
     assert "bruised  task, yes/no, 0 missing\n" in printed
     (accuracy,) = re.findall(r"'kind': \{'accuracy': ([\d.]+)\}", printed)
     assert float(accuracy) > 0.6  # of three kinds, each of its colour
-    assert not list(tmp_path.iterdir())
+    assert not list(Path().iterdir())
 
 
 def test_every_example_is_short_and_tested() -> None:

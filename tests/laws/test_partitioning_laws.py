@@ -214,7 +214,8 @@ def test_a_number_changes_only_the_tasks_that_it_involves(
 def test_presets_are_in_the_space_or_are_refused(space: Partitioning) -> None:
     assert space.share_all().mean_use == space.share_forward_only().mean_use == 1.0
     assert space.share_all() in space and space.share_forward_only() in space
-    if min(group.units for group in space.groups) < len(space.tasks):
+    assert space.has_enough_units == all(g.units >= len(space.tasks) for g in space.groups)
+    if not space.has_enough_units:
         with pytest.raises(InputError):
             space.independent()
         return

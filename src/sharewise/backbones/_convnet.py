@@ -21,7 +21,7 @@ def convnet(
     pool; stage3 is four of 128 with a pool behind the first, so three hidden layers can be
     partitioned. 494 672 parameters; 13 418 496 multiply-adds at 32 x 32, of which stage3 has two
     thirds. On a thousand images a domain it learns in fewer epochs than a residual network of many
-    layers. Features lie in memory with their channels last: on a CPU, pooling is ten times faster.
+    layers. Features lie in memory with their channels last, which CPUs pool much faster.
 
     Raises:
         InputError: width not positive, sizes that are not positive whole numbers.

@@ -42,7 +42,7 @@ def partition_rows(
     """
     space = space_of(architecture)
     rows = {"shared": space.share_all()}
-    if all(group.units >= len(space.tasks) for group in space.groups):
+    if space.has_enough_units:
         rows["divided"] = space.independent()
     if not settings.random_trees:
         return rows, {}

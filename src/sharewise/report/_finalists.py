@@ -51,6 +51,6 @@ def preset_names(facts: Facts) -> dict[str, str]:
     )
     named[space.share_all().digest] = "shared"
     named[space.share_forward_only().digest] = "shared, updated apart"
-    if all(group.units >= len(space.tasks) for group in space.groups):
+    if space.has_enough_units:
         named[space.independent().digest] = "divided"
     return named

@@ -66,7 +66,7 @@ class Plan:
             "shared": self.space.share_all(),
             "shared, updated apart": self.space.share_forward_only(),
         }
-        if all(group.units >= len(self.space.tasks) for group in self.space.groups):
+        if self.space.has_enough_units:
             found["divided"] = self.space.independent()
         return found
 

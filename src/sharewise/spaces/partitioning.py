@@ -239,6 +239,11 @@ class Partitioning:
         return self.share_fixed(0.0)
 
     @property
+    def has_enough_units(self) -> bool:
+        """Whether each group has a unit for every task, so that `independent` is there."""
+        return all(group.units >= len(self.tasks) for group in self.groups)
+
+    @property
     def _num_matrices(self) -> int:
         return 1 if self.matrices == "network" else len(self.groups)
 
