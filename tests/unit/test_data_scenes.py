@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from _split import all_of
 from torch import Tensor
 
 from sharewise.data import SCENE_CLASSES, TaskData, TensorData, scenes
@@ -27,15 +28,6 @@ def made() -> dict[str, Tensor]:
 @pytest.fixture(scope="module")
 def data() -> TensorData:
     return scenes(size=32, samples=30)
-
-
-def all_of(data: TaskData, split: str) -> tuple[Tensor, dict[str, Tensor]]:
-    size = data.sizes()[split]
-    if split == "train":
-        (batch,) = data.train(batch_size=size, seed=0, epoch=0)
-    else:
-        (batch,) = getattr(data, split)(batch_size=size)
-    return batch.inputs, batch.targets
 
 
 def rays(size: int) -> Tensor:

@@ -15,6 +15,7 @@ from sharewise.data._mini import fingerprint_of, prepare, versions_of
 from sharewise.data._mini_cache import Shelf, cache_folder
 from sharewise.data._mini_faces import FACE, words_of
 from sharewise.data._mini_source import Order
+from sharewise.data._protocol import check_least
 from sharewise.data._tensors import Split, TensorData
 from sharewise.errors import DataError, InputError
 from sharewise.tasks import binary
@@ -57,13 +58,7 @@ def faces(
         InputError: A number that is too small; an attribute that is none or twice.
         DataError: A package is missing.
     """
-    for name, value, least in (("size", size, 16), ("samples", samples, 30)):
-        if value < least:
-            raise InputError(
-                rule=f"The {name} of faces is {least} or more.",
-                found=f"{name}={value}",
-                fix="Give a larger number.",
-            )
+    check_least("faces", size=(size, 16), samples=(samples, 30))
     names = tuple(FACE_ATTRIBUTES) if attributes is None else _chosen(attributes)
     counts = {"train": samples, "val": samples // 4, "test": samples // 4}
     # As a domain of the small decathlon they have another name, and other counts.

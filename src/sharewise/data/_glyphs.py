@@ -20,8 +20,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sharewise.data._protocol import check_least
 from sharewise.data._tensors import Split, TensorData
-from sharewise.errors import DataError, InputError
+from sharewise.errors import DataError
 from sharewise.tasks import Task, binary, classification
 
 if TYPE_CHECKING:
@@ -145,13 +146,7 @@ def glyphs(seed: int = 0, *, size: int = 32, variants: int = 4) -> TensorData:
     Raises InputError for size < 16 or variants < 1; DataError where matplotlib comes without its
     fonts.
     """
-    for name, value, least in (("size", size, 16), ("variants", variants, 1)):
-        if value < least:
-            raise InputError(
-                rule=f"The {name} of glyphs is {least} or more.",
-                found=f"{name}={value}",
-                fix="Give a larger number.",
-            )
+    check_least("glyphs", size=(size, 16), variants=(variants, 1))
     pairs = [(font, character) for font in FONTS for character in CHARACTERS]
     images = draw_all(size, variants, seed)  # [pairs, variants, size, size]
     labels = [_labels(font, character) for font, character in pairs]

@@ -25,6 +25,7 @@ from sharewise.data._mini_faces import FACE
 from sharewise.data._mini_fashion import FASHION
 from sharewise.data._mini_glyphs import CHARACTER, FONT
 from sharewise.data._mini_source import SPLITS, Order, Source
+from sharewise.data._protocol import check_least
 from sharewise.data._tensors import SeparateData, Split, TensorData
 from sharewise.errors import DataError, InputError
 from sharewise.tasks import classification
@@ -215,13 +216,7 @@ def fingerprint_of(prepared: Prepared, *more: object) -> str:
 
 
 def _check(size: int, samples: int, domains: Sequence[str]) -> None:
-    for name, value, least in (("size", size, 16), ("samples", samples, 30)):
-        if value < least:
-            raise InputError(
-                rule=f"The {name} of decathlon-mini is {least} or more.",
-                found=f"{name}={value}",
-                fix="Give a larger number.",
-            )
+    check_least("decathlon-mini", size=(size, 16), samples=(samples, 30))
     unknown = [name for name in domains if name not in _SOURCES]
     if unknown or not domains or len(set(domains)) < len(domains):
         raise InputError(

@@ -76,3 +76,14 @@ def check_batch_size(batch_size: int) -> None:
             found=f"batch_size={batch_size}",
             fix="Give a batch_size of 1 or more.",
         )
+
+
+def check_least(data: str, **numbers: tuple[int, int]) -> None:
+    """Raises InputError where one of {what: (its value, the least)} is below its least."""
+    for name, (value, least) in numbers.items():
+        if value < least:
+            raise InputError(
+                rule=f"The {name} of {data} is {least} or more.",
+                found=f"{name}={value}",
+                fix="Give a larger number.",
+            )

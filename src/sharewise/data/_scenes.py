@@ -13,10 +13,10 @@ import torch
 from sharewise.data._augment import Normalise
 from sharewise.data._dense import dense_data, joined, split_counts, stored
 from sharewise.data._mini_source import split_of
+from sharewise.data._protocol import check_least
 from sharewise.data._scenes_draw import SCENE_CLASSES
 from sharewise.data._scenes_frames import scene_frames
 from sharewise.data._tensors import TensorData
-from sharewise.errors import InputError
 
 _AT_ONCE = 256  # rooms whose float32 targets are in memory before they are made half
 # Of the pixels in 0..1, rounded.
@@ -61,13 +61,7 @@ def scenes(
     Raises:
         InputError: size < 16 or samples < 3.
     """
-    for name, value, least in (("size", size, 16), ("samples", samples, 3)):
-        if value < least:
-            raise InputError(
-                rule=f"The {name} of scenes is {least} or more.",
-                found=f"{name}={value}",
-                fix="Give a larger number.",
-            )
+    check_least("scenes", size=(size, 16), samples=(samples, 3))
     splits = {}
     for split, ids in scene_ids(samples).items():
         chunks = [ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE)]
