@@ -26,6 +26,7 @@ from proxy import world
 
 from sharewise.architecture import Architecture
 from sharewise.evaluators import Distilled, DistilSettings
+from sharewise.runs import end_with_parent
 from sharewise.spaces import Partitioning
 from sharewise.strategies import Evolution, Judged, Proposal, RandomSearch, Strategy
 
@@ -111,7 +112,9 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(given.workers, mp_context=context) as executor:
+    with ProcessPoolExecutor(
+        given.workers, mp_context=context, initializer=end_with_parent
+    ) as executor:
         found = duels(given.folder, executor, given.seeds, given.evaluations)
     for length in found[0]:
         pairs = [each[length] for each in found]

@@ -25,6 +25,7 @@ import torch
 from rich.progress import Progress
 
 import sharewise as sw
+from sharewise.runs import end_with_parent
 
 TOYS: dict[str, dict[str, Any]] = {
     "tanh": {},
@@ -124,7 +125,7 @@ def main() -> None:
     answers = []
     context = multiprocessing.get_context("spawn")
     with (
-        ProcessPoolExecutor(given.workers, mp_context=context) as pool,
+        ProcessPoolExecutor(given.workers, mp_context=context, initializer=end_with_parent) as pool,
         Progress(disable=not sys.stderr.isatty()) as bar,
     ):
         task = bar.add_task("Searching", total=len(jobs))

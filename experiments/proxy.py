@@ -37,7 +37,7 @@ from sharewise.evaluators import (
     train_initial,
     train_teachers,
 )
-from sharewise.runs import read_json, write_json
+from sharewise.runs import end_with_parent, read_json, write_json
 from sharewise.search import PartitionSettings, hidden_groups
 from sharewise.spaces import LEAST_SHARE, Partitioning
 from sharewise.training import TrainSettings
@@ -210,7 +210,9 @@ def main() -> None:
         {name: value if value.isalpha() else json.loads(value) for name, value in changes.items()}
     )
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(given.workers, mp_context=context) as executor:
+    with ProcessPoolExecutor(
+        given.workers, mp_context=context, initializer=end_with_parent
+    ) as executor:
         proxy, trained, space = world(given.folder, executor, distil)
         drawn = partitions(given.folder, space, given.partitions)
         name = "-".join(f"{word}{value}" for word, value in sorted(changes.items())) or "default"

@@ -5,15 +5,12 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 import torch
+from _processes import HAS_PROC, alive, ends, start
 
-import sharewise
 from sharewise.cli._workers import cores, workers
 from sharewise.errors import BudgetError, RunError
 from sharewise.evaluation import Budget
@@ -57,7 +54,7 @@ def test_an_interruption_ends_workers_in_the_middle_of_their_work() -> None:
     assert multiprocessing.active_children() == before
 
 
-@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc to look for processes in")
+@HAS_PROC
 def test_no_worker_survives_a_process_that_is_killed() -> None:
     code = (
         "import os, time\n"
@@ -67,32 +64,11 @@ def test_no_worker_survives_a_process_that_is_killed() -> None:
         "        print(executor.submit(os.getpid).result(), flush=True)\n"
         "        time.sleep(600)\n"
     )
-    source = str(Path(sharewise.__file__).parents[1])
-    process = subprocess.Popen(
-        [sys.executable, "-c", code],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,  # where a killed process's semaphores are counted
-        text=True,
-        env={**os.environ, "PYTHONPATH": source},
-    )
-    assert process.stdout is not None
-    worker = Path("/proc") / process.stdout.readline().strip() / "cmdline"
-    assert worker.read_bytes()
+    process, (worker,) = start(code)
+    assert alive(worker)
     process.kill()
     process.wait()
-    for _ in range(200):
-        if not alive(worker):
-            return
-        time.sleep(0.05)
-    raise AssertionError("the worker is still there")
-
-
-def alive(cmdline: Path) -> bool:
-    """Whether a process still runs; one that has ended and waits to be noticed has no words."""
-    try:
-        return bool(cmdline.read_bytes())
-    except OSError:
-        return False
+    assert ends(worker)
 
 
 def test_the_usual_number_of_workers_is_that_of_the_processors_that_may_be_used(

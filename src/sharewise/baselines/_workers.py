@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import os
 import pickle
 import signal
-import threading
 import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
@@ -23,6 +21,7 @@ from typing import NoReturn
 
 from sharewise.baselines._job import Epoch, Job, Result, Terms, perform
 from sharewise.errors import InputError, RunError
+from sharewise.runs import end_with_parent
 
 Notice = Callable[[Job, Epoch], None]
 
@@ -157,7 +156,7 @@ def _serve(pipe: Connection) -> None:
     """The life of a worker: the terms, then one job after another until it is ended."""
     # Ctrl-C goes to every process of the terminal; the one that waits for this one ends it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     with contextlib.suppress(EOFError):  # there is no one left to work for
         packed = pipe.recv_bytes()
         terms: Terms | None = None
@@ -170,14 +169,6 @@ def _serve(pipe: Connection) -> None:
                 pipe.send((_FAILED, _portable(error), traceback.format_exc()))
             else:
                 pipe.send((_SAID, result))
-
-
-def _end_with_parent() -> None:
-    """End at once when the parent is gone: a comparison that resumes must be alone in its run."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
 
 
 def _portable(error: Exception) -> Exception:

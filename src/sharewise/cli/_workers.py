@@ -6,16 +6,15 @@ import multiprocessing
 import os
 import pickle
 import signal
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
-from multiprocessing.connection import wait
 from typing import Any, ParamSpec, TypeVar
 
 from sharewise.errors import RunError
+from sharewise.runs import end_with_parent
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -83,16 +82,8 @@ def _begin() -> None:
     import torch
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     torch.set_num_threads(1)
-
-
-def _end_with_parent() -> None:
-    """End at once when the parent is gone: a search that resumes must be alone in its run."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
 
 
 def _nothing() -> None:
