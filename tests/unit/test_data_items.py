@@ -17,6 +17,7 @@ from sharewise.data import Batch, ItemData, Items, OnlyTask, TaskData
 from sharewise.data._augment import Normalise
 from sharewise.data._dense_changes import DenseChanges
 from sharewise.data._items import Targets, _Pieces, kept
+from sharewise.data._packed import Packed, pack, unpack
 from sharewise.errors import DataError, InputError
 from sharewise.tasks import binary, classification
 
@@ -25,13 +26,17 @@ TASKS = (classification("kind", 10), binary("odd"))
 
 @dataclass(frozen=True)
 class Load:
-    """The item 7 is 7s, with labels; some cannot be read."""
+    """The item 7 is 7s, with labels; some cannot be read. The log is of all processes."""
 
     broken: tuple[int, ...] = ()
     seen: list[int] = field(default_factory=list)
+    log: Path | None = None
 
     def __call__(self, item: int) -> tuple[Tensor, Targets]:
         self.seen.append(item)
+        if self.log is not None:
+            with self.log.open("a") as file:
+                file.write(f"{item}\n")
         if item in self.broken:
             raise DataError(rule="An item is whole.", found=f"item {item}", fix="Mend it.")
         kind = torch.tensor(item % 10 if item % 4 else -1)
@@ -102,10 +107,10 @@ def test_chances_depend_on_seed_epoch_and_item_and_on_training() -> None:
     assert firsts(list(data.val(batch_size=3))) == list(range(100, 107))
 
 
-@pytest.mark.parametrize("split", ["train", "val"])
-def test_workers_change_no_bit(split: str) -> None:
+@pytest.mark.parametrize(("split", "keep"), [("train", False), ("val", False), ("train", True)])
+def test_workers_change_no_bit(split: str, keep: bool) -> None:
     def batches(workers: int) -> list[Batch]:
-        data = make(changes=AddChance(), workers=workers)
+        data = make(changes=AddChance(), workers=workers, keep=keep)
         how = {"seed": 3, "epoch": 2} if split == "train" else {}
         return list(getattr(data, split)(batch_size=4, **how))
 
@@ -149,7 +154,7 @@ def test_what_cannot_be_read_is_named_and_counted(workers: int) -> None:
 
 def test_kept_items_are_loaded_once_and_do_not_travel() -> None:
     load = Load()
-    data = make(load, keep=True, workers=2)  # none are used: what they loaded would not be here
+    data = make(load, keep=True)
     for epoch in range(3):
         train(data, epoch=epoch)
     assert sorted(load.seen) == list(range(23))
@@ -159,14 +164,66 @@ def test_kept_items_are_loaded_once_and_do_not_travel() -> None:
     assert make(load).items("train").keep is False
 
 
+def test_workers_load_what_is_kept_once_and_only_what_is_missing(tmp_path: Path) -> None:
+    load = Load(log=tmp_path / "log")
+    data = make(load, keep=True, workers=1)
+    data.items("train").read([3, 4])
+    assert load.seen == [3, 4]
+    orders = [firsts(train(data, epoch=epoch)) for epoch in range(3)]
+    assert orders == [firsts(train(make(), epoch=epoch)) for epoch in range(3)]
+    assert load.seen == [3, 4]  # the others were read by another process
+    logged = (tmp_path / "log").read_text().split()
+    assert sorted(map(int, logged)) == list(range(23))
+
+
+def test_what_is_changed_in_a_batch_is_not_changed_in_memory() -> None:
+    data = make(keep=True)
+    for _ in range(2):
+        (batch,) = data.val(batch_size=9)
+        assert firsts([batch]) == list(range(100, 107))
+        batch.inputs.zero_()
+        batch.targets["odd"].fill_(7)
+    assert set(batch.targets["odd"].tolist()) == {7}
+    assert set(next(data.val(batch_size=9)).targets["odd"].tolist()) == {0, 1}
+
+
+def test_a_single_batch_is_read_here() -> None:
+    load = Load()
+    data = make(load, workers=2)
+    list(data.val(batch_size=7))
+    assert load.seen == list(range(100, 107))
+    list(data.val(batch_size=6))
+    assert load.seen == list(range(100, 107))
+
+
+def test_a_batch_arrives_as_it_was_sent_whatever_it_holds() -> None:
+    targets = {
+        "label": torch.tensor([3, -1]),
+        "mask": torch.arange(6, dtype=torch.uint8).reshape(2, 3),
+        "half": torch.tensor([[1.5], [float("nan")]], dtype=torch.float16),
+        "yes": torch.tensor([True, False]),
+        "turned": torch.arange(8.0, dtype=torch.float64).reshape(2, 2, 2).transpose(1, 2),
+    }
+    sent = Batch(tuple(targets), torch.randn(2, 3, 5), targets)
+    packed = pack(sent)
+    assert isinstance(packed, Packed) and packed.content.is_shared()
+    found = unpack(packed)
+    assert found.tasks == sent.tasks and torch.equal(found.inputs, sent.inputs)
+    for name, target in targets.items():
+        assert found.targets[name].dtype == target.dtype
+        assert torch.equal(found.targets[name].nan_to_num(9), target.nan_to_num(9))
+    found.targets["label"].zero_()  # no two of them overlap
+    assert torch.equal(found.inputs, sent.inputs) and found.targets["mask"].max() == 5
+
+
 def test_a_process_that_is_a_worker_starts_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert make(workers=2)._worker_count("train") == 2
+    assert make(workers=2)._worker_count() == 2
     monkeypatch.setattr("os.cpu_count", lambda: 6)
-    assert make(workers=None)._worker_count("train") == 3
+    assert make(workers=None)._worker_count() == 3
     monkeypatch.setattr("os.cpu_count", lambda: 64)
-    assert make(workers=None)._worker_count("train") == 4
+    assert make(workers=None)._worker_count() == 4
     monkeypatch.setattr("multiprocessing.parent_process", object)
-    assert make(workers=2)._worker_count("train") == 0
+    assert make(workers=2)._worker_count() == 0
 
 
 def test_samples_are_kept_where_they_fit() -> None:

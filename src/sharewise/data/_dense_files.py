@@ -140,24 +140,24 @@ class Directions:
     def __call__(self, path: str | Path, image: tuple[str, tuple[int, int]]) -> Tensor:
         found, _ = pixels(path, modes=frozenset({"RGB"}), wanted="three channels: a direction")
         check_size(path, (found.shape[1], found.shape[0]), image)
-        stored = square(found, self.size).astype(np.float32)
-        return unit(torch.from_numpy(stored).permute(2, 0, 1) / 127.5 - 1, black=stored)
+        return unit(square(found, self.size))
 
     def missing(self) -> Tensor:
         """What stands for no label."""
         return torch.full((3, self.size, self.size), torch.nan)
 
 
-def unit(vectors: Tensor, *, black: NDArray[np.generic] | None = None) -> Tensor:
-    """Vectors [3, height, width] of length 1; NaN where shorter than a half.
+def unit(stored: NDArray[np.generic]) -> Tensor:
+    """Directions of length 1, float [3, height, width], from colours 0..255 [height, width, 3].
 
-    black: the stored colours [height, width, 3], to leave out those that are all 0.
+    NaN where black, or shorter than a half.
     """
-    length = vectors.norm(dim=0, keepdim=True)
-    bare = length < 0.5
-    if black is not None:
-        bare = bare | torch.from_numpy((black == 0).all(axis=2))[None]
-    return (vectors / length.clamp(min=1e-6)).masked_fill(bare, torch.nan)
+    # Channel after channel in memory: some four times faster than colour after colour.
+    colours = torch.from_numpy(np.ascontiguousarray(stored.transpose(2, 0, 1), dtype=np.float32))
+    black = (colours[0] == 0) & (colours[1] == 0) & (colours[2] == 0)
+    vectors = colours / 127.5 - 1
+    length = (vectors[0] ** 2 + vectors[1] ** 2 + vectors[2] ** 2).sqrt()
+    return vectors / length.masked_fill(black | (length < 0.5), torch.nan)
 
 
 DenseFile = Labels | Numbers | Directions

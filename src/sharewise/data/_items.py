@@ -12,16 +12,15 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from sharewise.data._faults import refuse_batch
+from sharewise.data._held import Held, Sample, Targets
+from sharewise.data._packed import pack, unpack
 from sharewise.data._protocol import Batch, check_batch_size, generator
 from sharewise.errors import DataError, InputError
 from sharewise.tasks import Task, check_tasks
 
-Targets = dict[str, Tensor]
-Sample = tuple[Tensor, Targets]
-"""A stored input [*shape], and {task: its target}."""
 _MOST_WORKERS = 4
 
 
@@ -63,23 +62,32 @@ class Items:
     ) -> None:
         self.items, self.keep = items, keep
         self._load = load
-        self._kept: dict[int, Sample] = {}
+        self._held = Held(len(items))
 
     def __len__(self) -> int:
         return len(self.items)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_kept": {}}
+        return {**self.__dict__, "_held": Held(len(self.items))}
 
     def read(self, ids: Sequence[int]) -> Sample:
         """The samples with these numbers, stacked: inputs [len(ids), ...] and targets alike.
 
         Raises DataError for the first that cannot be read, with the count of further ones.
         """
+        if not self.keep:
+            return self.load(ids)
+        missing = self.missing(ids)
+        if missing:
+            self.put(missing, self.load(missing))
+        return self._held.take(ids)
+
+    def load(self, ids: Sequence[int]) -> Sample:
+        """As `read`, but always from where they lie, and nothing stays in memory."""
         samples, errors = [], []
         for index in ids:
             try:
-                samples.append(self._sample(index))
+                samples.append(self._load(self.items[index]))
             except DataError as error:
                 errors.append(error)
         if errors:
@@ -88,13 +96,13 @@ class Items:
         names = samples[0][1]
         return inputs, {name: torch.stack([each[name] for _, each in samples]) for name in names}
 
-    def _sample(self, index: int) -> Sample:
-        if index in self._kept:
-            return self._kept[index]
-        sample = self._load(self.items[index])
-        if self.keep:
-            self._kept[index] = sample
-        return sample
+    def missing(self, ids: Sequence[int]) -> list[int]:
+        """Those of the samples that `read` would have to load."""
+        return self._held.missing(ids)
+
+    def put(self, ids: Sequence[int], samples: Sample) -> None:
+        """Keep samples that another process has loaded."""
+        self._held.put(ids, samples)
 
 
 class ItemData:
@@ -108,7 +116,8 @@ class ItemData:
     content: {split: JSON} that differs where samples or labels do: for the fingerprint, with the
         settings except "folder", so that no file is read and the folder may move.
     workers: processes that read ahead; None for half of the processors, but 4 at most. There are
-        none where samples are kept in memory, nor inside a process that itself is a worker.
+        none once samples are in memory, for a single batch, nor inside a process that itself is a
+        worker.
 
     With workers batches come in pinned memory where CUDA is there. The order, and every bit, is the
     same with any number of workers.
@@ -176,22 +185,41 @@ class ItemData:
         return self._read(split, [(ids, None) for ids in order.split(batch_size)])
 
     def _read(self, split: str, plans: list[_Plan]) -> Iterator[Batch]:
-        pieces = _Pieces(self._splits[split], self._changes, plans)
-        workers = min(self._worker_count(split), len(plans))
-        if not workers:
+        items = self._splits[split]
+        if not items.keep:
+            return self._ahead(_Pieces(items, self._changes, plans))
+        missing = [items.missing(ids.tolist()) for ids, _ in plans]
+        wanted: list[_Plan] = [(torch.tensor(ids), None) for ids in missing if ids]
+        stored = self._ahead(_Pieces(items, AsStored(), wanted))
+        return self._kept(_Pieces(items, self._changes, plans), missing, stored)
+
+    def _kept(
+        self, pieces: _Pieces, missing: list[list[int]], stored: Iterator[Batch]
+    ) -> Iterator[Batch]:
+        """The pieces, once what is missing in memory for each of them has come in."""
+        for number, ids in enumerate(missing):
+            if ids:
+                batch = next(stored)
+                pieces.items.put(ids, (batch.inputs, batch.targets))
+            yield _unless_error(pieces[number])
+
+    def _ahead(self, pieces: _Pieces) -> Iterator[Batch]:
+        """The pieces in their order, read ahead by workers if that is of use."""
+        workers = min(self._worker_count(), len(pieces) - 1)
+        if workers < 1:
             return map(_unless_error, (pieces[number] for number in range(len(pieces))))
-        loader: DataLoader[Batch | DataError] = DataLoader(
+        loader: DataLoader[Any] = DataLoader(
             pieces,
             batch_size=None,
-            collate_fn=_as_it_is,
+            collate_fn=pack,  # type: ignore[arg-type]  # no list: batch_size is None
             num_workers=workers,
-            pin_memory=torch.cuda.is_available(),
+            pin_memory=torch.cuda.is_available() and not pieces.items.keep,
             generator=torch.Generator(),  # or the loader would draw from the global one
         )
-        return map(_unless_error, loader)
+        return map(unpack, loader)
 
-    def _worker_count(self, split: str) -> int:
-        if self._splits[split].keep or multiprocessing.parent_process() is not None:
+    def _worker_count(self) -> int:
+        if multiprocessing.parent_process() is not None:
             return 0
         if self._workers is not None:
             return self._workers
@@ -206,23 +234,21 @@ class _Pieces(Dataset[Batch | DataError]):
     """The batches of one pass, by number."""
 
     def __init__(self, items: Items, changes: Changes, plans: Sequence[_Plan]) -> None:
-        self._items, self._changes, self._plans = items, changes, plans
+        self.items, self._changes, self._plans = items, changes, plans
 
     def __len__(self) -> int:
         return len(self._plans)
 
     def __getitem__(self, number: int) -> Batch | DataError:
         ids, chances = self._plans[number]
+        # What a worker would keep nobody else could see.
+        read = self.items.read if get_worker_info() is None else self.items.load
         try:
-            inputs, targets = self._changes(*self._items.read(ids.tolist()), chances)
+            inputs, targets = self._changes(*read(ids.tolist()), chances)
         except DataError as error:
             # Returned, for the loader would make a RuntimeError with a traceback of it.
             return error
         return Batch(tuple(targets), inputs, targets)
-
-
-def _as_it_is(batch: Any) -> Any:
-    return batch
 
 
 def _unless_error(batch: Batch | DataError) -> Batch:

@@ -103,8 +103,7 @@ def _labels(stored: Stored, path: str) -> Tensor:
 
 def directions(stored: Stored, path: str) -> Tensor:
     """Colours 0..255 to unit vectors, [3, height, width]; NaN where black or short."""
-    vectors = torch.from_numpy(stored.astype(np.float32)).permute(2, 0, 1) / 127.5 - 1
-    return unit(vectors, black=stored)
+    return unit(stored)
 
 
 def _depth(stored: Stored, path: str) -> Tensor:
