@@ -81,6 +81,25 @@ def decathlon_score(
     return total
 
 
+def accuracy_score(scores: Mapping[str, Mapping[str, float]]) -> float | None:
+    """`decathlon_score` of accuracies, where `baseline_of` knows their tasks.
+
+    Args:
+        scores: {task: {metric: value}}, with an "accuracy" in [0, 1] of each task.
+
+    Returns:
+        The score; None where there is no baseline of exactly these tasks, or no accuracy of one.
+
+    Raises:
+        InputError: An accuracy outside [0, 1].
+    """
+    baseline = baseline_of(scores)
+    if baseline is None or any("accuracy" not in metrics for metrics in scores.values()):
+        return None
+    errors = {task: 1 - metrics["accuracy"] for task, metrics in scores.items()}
+    return decathlon_score(errors, baseline)
+
+
 def relative_gain_per_task(
     scores: Mapping[str, Mapping[str, float]],
     reference: Mapping[str, Mapping[str, float]],

@@ -47,17 +47,19 @@ const root = document.documentElement;
 parent.postMessage({hidden: root.scrollWidth - root.clientWidth, window: innerWidth,
   wide: wide.length, height: document.body.scrollHeight}, "*");
 </script>"""
-_FRAME = """<iframe src="copy.html" style="width: 420px; height: 900px; border: 0"></iframe>
+_FRAME = """<iframe src="copy.html" style="width: WIDTHpx; height: 900px; border: 0"></iframe>
 <script>addEventListener("message", e => { document.title = JSON.stringify(e.data); });</script>"""
 
 
-def on_a_phone(folder: Path, page: str, measure: str = _MEASURE) -> dict[str, Any]:
-    """What a script measures in a page that is 420 pixels wide; skips where there is no browser."""
+def on_a_phone(
+    folder: Path, page: str, measure: str = _MEASURE, *, width: int = 420
+) -> dict[str, Any]:
+    """What a script measures in a page of this width in pixels; skips where there is no browser."""
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("chromium is not installed (Debian: apt-get install chromium).")
     (folder / "copy.html").write_text(page + measure, encoding="utf-8")
-    (folder / "frame.html").write_text(_FRAME)
+    (folder / "frame.html").write_text(_FRAME.replace("WIDTH", str(width)))
     words = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run"
     quiet = "--disable-background-networking --disable-component-update --disable-sync"
     done = subprocess.run(

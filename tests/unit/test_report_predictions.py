@@ -108,11 +108,29 @@ def test_a_reader_is_told_how_to_read_them(page: str) -> None:
         " show, with the targets and what the found network predicts, as trained from seed 7."
     ) in text
     assert re.search(r"depth 0\.5 8, in the labels' unit", text)
-    assert "red, green and blue for the first, second and third axis" in text
+    assert "normals along the first axis against the first axis along the second" in text
     assert "a pixel without a label" in text
     # Classes by name, those alone that some picture shows.
     assert re.search(r"segmentation floor <wall> box white", text)
     assert "<wall>" not in page
+
+
+def test_rooms_have_metres_and_sides(tmp_path: Path) -> None:
+    levels = [[NAMES]] * 5
+    folder = write_run(tmp_path / "run", Made(levels=levels, data={"name": "scenes"}))
+    values = arrays()
+    for name, array in values.items():
+        if name.endswith("target"):
+            array[array < 0 if array.dtype.kind == "i" else np.isnan(array)] = 0
+    write_file(folder, values)
+    html = write_report(folder).read_text(encoding="utf-8")
+    text = Text(html).text
+    assert "0.5 8 metres" in text
+    assert "normals a surface that faces right left up down the viewer segmentation" in text
+    # The floor faces up, against the camera's second axis: its colour is that of the pictures.
+    up = paint_normals(np.array([0.0, -1.0, 0.0])[:, None, None])[0, 0]
+    assert f'background: #{bytes(up.tolist()).hex()}"></span>up<' in html
+    assert "a pixel without a label" not in text  # there is none
 
 
 def test_a_picture_has_the_colours_of_its_array(page: str) -> None:

@@ -11,6 +11,7 @@ from sharewise.errors import InputError
 from sharewise.scores import (
     DECATHLON_BASELINE,
     MINI_BASELINE,
+    accuracy_score,
     baseline_of,
     decathlon_score,
     relative_gain,
@@ -149,6 +150,22 @@ def test_the_small_decathlon_has_a_baseline_for_its_domains() -> None:
     assert baseline_of(MINI_DOMAINS) is MINI_BASELINE
     assert baseline_of(DECATHLON_BASELINE) is DECATHLON_BASELINE
     assert baseline_of(MINI_DOMAINS[:3]) is None
+
+
+def test_accuracies_are_scored_where_a_baseline_is_known() -> None:
+    right = {name: {"accuracy": 1 - error} for name, error in MINI_BASELINE.items()}
+    assert accuracy_score(right) == pytest.approx(250 * len(MINI_BASELINE))
+    assert accuracy_score({**right, "mnist": {"accuracy": 1.0, "loss": 9.0}}) == pytest.approx(
+        250 * (len(MINI_BASELINE) - 1) + 1000
+    )
+    assert accuracy_score({**right, "mnist": {"mse": 1.0}}) is None
+    assert accuracy_score({**right, "fashion": {"accuracy": 1.0}}) is None
+    assert accuracy_score({"mnist": {"accuracy": 1.0}}) is None
+    full = {name: {"accuracy": 1.0} for name in DECATHLON_BASELINE}
+    assert accuracy_score(full) == pytest.approx(10_000)
+    assert "Test errors are shares" in message(
+        lambda: accuracy_score({**right, "mnist": {"accuracy": 93.0}})
+    )
 
 
 def test_a_reference_of_zero_beside_others_is_left_out() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from sharewise.architecture import Architecture
 from sharewise.errors import FormatError, InputError, SharewiseError
 from sharewise.evaluation import Budget, Cost
-from sharewise.scores import Scores, relative_gain
+from sharewise.scores import Scores, accuracy_score, relative_gain
 from sharewise.training import TrainSettings
 
 FORMAT = 1
@@ -78,6 +78,24 @@ class Row:
         """As `gain_spread`, over the row "independent"."""
         return spread_of(list(self.gain_independent.values()))
 
+    @property
+    def score_mean(self) -> float | None:
+        """The mean over seeds of the decathlon's score (`scores.accuracy_score`) on the test split.
+
+        None where none is defined for these tasks. Of random ones it is that of their mean
+        accuracies.
+        """
+        return mean_of(self._decathlon)
+
+    @property
+    def score_spread(self) -> float | None:
+        """The sample standard deviation of the score over seeds; None for one seed, or no score."""
+        return spread_of(self._decathlon)
+
+    @property
+    def _decathlon(self) -> list[float | None]:
+        return [accuracy_score(scores) for scores in self.test.values()]
+
     def to_dict(self) -> dict[str, Any]:
         """The row as JSON values; means and spreads are added for readers."""
         return {
@@ -99,6 +117,8 @@ _DERIVED = (
     "gain_spread",
     "gain_independent_mean",
     "gain_independent_spread",
+    "score_mean",
+    "score_spread",
 )
 
 

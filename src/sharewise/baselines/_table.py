@@ -16,6 +16,7 @@ from sharewise.baselines._others import ROWS
 _MISSING = "–"
 _INDENT = "  "
 _WIDTH = 80  # of a terminal
+_SCORE_WORDS = " The score is the decathlon's: 250 a task at its baseline's error."
 _NARROW = 11  # the longest of the names that every comparison has
 
 
@@ -25,7 +26,8 @@ def comparison_table(comparison: Comparison) -> Table:
     Scores and gain are means over seeds with the sample standard deviation. Where every task has
     an accuracy first, there is their mean, too; of partitions how much of the channels tasks use.
     (Networks are columns because there are few of them and up to forty tasks: so all fits into 80
-    characters. Where it does not, a spread stands below its mean.)
+    characters. Where it does not, a spread stands below its mean.) And the Visual Decathlon's
+    score, where a baseline for it is known.
     """
     seeds = len(comparison.seeds)
     rows = _ordered(comparison.rows)
@@ -33,7 +35,7 @@ def comparison_table(comparison: Comparison) -> Table:
         box=box.SIMPLE_HEAD,
         caption=f"Test scores and gain: mean{' ± standard deviation' * (seeds > 1)} over {seeds} "
         f"seed{'s' * (seeds > 1)} (↑ higher is better, ↓ lower). The gain is over 'shared', "
-        "relative to its scores.",
+        f"relative to its scores.{_SCORE_WORDS * _has_score(rows)}",
         caption_justify="left",
         padding=(0, 1, 0, 0),
         show_edge=False,
@@ -78,6 +80,8 @@ def _whole(rows: Sequence[Row]) -> Iterator[_Line]:
     scores = next(iter(rows[0].test.values()))
     if all(next(iter(metrics), None) == "accuracy" for metrics in scores.values()):
         yield _Line("mean accuracy ↑", list(map(_accuracy, rows)), "bold")
+    if _has_score(rows):
+        yield _Line("score ↑", list(map(_decathlon, rows)), "bold")
     yield _Line("gain (%)", list(map(_gain, rows)), "bold")
     if any(_use(row) is not None for row in rows):
         yield _Line("use", [_score_text(_use(row), None) for row in rows])
@@ -113,6 +117,19 @@ def _accuracy(row: Row) -> str:
     """The mean over tasks."""
     means = [fmean(each["accuracy"] for each in scores.values()) for scores in row.test.values()]
     return _score_text(mean_of(means), spread_of(means))
+
+
+def _has_score(rows: Sequence[Row]) -> bool:
+    return any(row.score_mean is not None for row in rows)
+
+
+def _decathlon(row: Row) -> str:
+    """The Visual Decathlon's score: hundreds a task, so in whole points."""
+    if row.score_mean is None:
+        return _MISSING
+    return f"{row.score_mean:.0f}" + (
+        "" if row.score_spread is None else f" ±{row.score_spread:.0f}"
+    )
 
 
 def _score(row: Row, task: str, metric: str) -> str:

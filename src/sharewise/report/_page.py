@@ -60,7 +60,7 @@ def table(
     """A table in a container of its own that scrolls; heads and cells are HTML.
 
     rows: (class of the row, cells); the first cell of each is its heading. A cell that is in
-    `best` form begins with "*".
+    `best` form begins with "*". Where a table is too narrow, spreads stand below their means.
     """
     head = "".join(f'<th scope="col">{text}</th>' for text in heads)
     body = []
@@ -95,4 +95,5 @@ def _small_spread(value: str) -> str:
 
 
 def _cell(text: str) -> str:
+    text = text.replace("± ", "±\u00a0")  # so that a line is broken before it, and not after
     return f'<td class="best">{text[1:]}</td>' if text.startswith("*") else f"<td>{text}</td>"

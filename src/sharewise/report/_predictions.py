@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 
 import numpy as np
@@ -24,6 +24,19 @@ from sharewise.report._tables import dot
 from sharewise.report._words import plural
 
 _WORDS = {"target": "target", "output": "predicted"}
+_METRES = ("scenes", "doom")  # data whose depth is in metres, and whose normals are the camera's
+_FACING = {
+    "right": (1, 0, 0),
+    "left": (-1, 0, 0),
+    "up": (0, -1, 0),
+    "down": (0, 1, 0),
+    "the viewer": (0, 0, -1),
+}
+_AXES = {
+    f"{side} the {axis}": tuple(sign * (place == number) for place in range(3))
+    for number, axis in enumerate(("first axis", "second", "third"))
+    for side, sign in (("along", 1), ("against", -1))
+}
 Range = tuple[float, float]
 
 
@@ -39,14 +52,15 @@ def predictions(facts: Facts) -> Iterator[str]:
     yield (
         f"<p>Below: {count} of the test split, at even distances in it and not chosen by what they"
         " show, with the targets and what the found network predicts, as trained from seed"
-        f" {pictures.seed}.</p>"
+        f" {pictures.seed}. All pictures of a task have one scale, that of the targets; what is"
+        " predicted beyond it has the colour of the nearer end.</p>"
     )
     yield (
         '<div class="scroll pictures" role="region" tabindex="0" aria-label="Predictions on test'
         f' images"><table>{_head(facts, pictures, tasks)}<tbody>'
         f"{''.join(_rows(pictures, tasks, ranges))}</tbody></table></div>"
     )
-    yield f'<dl class="legend">{"".join(_legend(pictures, tasks, ranges))}</dl>'
+    yield f'<dl class="legend">{"".join(_legend(facts, pictures, ranges))}</dl>'
 
 
 def _has_inputs(pictures: Pictures) -> bool:
@@ -103,21 +117,52 @@ def _range(pictures: Pictures, task: str) -> Range:
     return (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
 
 
-def _legend(pictures: Pictures, tasks: Sequence[str], ranges: Mapping[str, Range]) -> Iterator[str]:
-    for task in tasks:
+def _legend(facts: Facts, pictures: Pictures, ranges: Mapping[str, Range]) -> Iterator[str]:
+    is_known = (facts.settings.get("data") or {}).get("name") in _METRES
+    for task, between in ranges.items():
         kind = pictures.kinds[task]
         if kind.picture == "classes":
             words = "".join(_swatches(pictures, task))
         elif kind.picture == "normals":
-            words = "red, green and blue for the first, second and third axis, bright towards it"
+            words = "".join(_directions(is_known))
         else:
-            low, high = ranges[task]
-            strip = ramp(is_depth=kind.picture == "depth")
-            words = f'{low:.3g}<img class="ramp" src="{strip}" alt="to">{high:.3g}'
-            words += ", in the labels' unit" * (kind.picture == "depth")
+            words = _scale(kind, between, is_known)
         yield f"<dt>{escape(task)}</dt><dd>{words}</dd>"
-    white = '<span class="swatch" style="background: #ffffff"></span>'
-    yield f"<dt>white</dt><dd>{white}a pixel without a label; predictions are shown there, too</dd>"
+    if any(map(_has_gaps, pictures.images)):
+        white = _swatch("#ffffff", "")
+        yield f"<dt>white</dt><dd>{white}a pixel without a label; it is predicted all the same</dd>"
+
+
+def _scale(kind: Kind, between: Range, is_known: bool) -> str:
+    """The colours from the least label to the greatest."""
+    low, high = between
+    unit = (" metres" if is_known else ", in the labels' unit") * (kind.picture == "depth")
+    strip = ramp(is_depth=kind.picture == "depth")
+    return f'{low:.3g}<img class="ramp" src="{strip}" alt="to">{high:.3g}{unit}'
+
+
+def _directions(is_known: bool) -> Iterator[str]:
+    """Colours of normals: where a surface faces, or the axes of data whose axes are not known."""
+    if is_known:
+        yield "<span>a surface that faces</span>"
+    for name, vector in (_FACING if is_known else _AXES).items():
+        yield _swatch(_hex(paint_normals(np.array(vector)[:, None, None])[0, 0]), name)
+
+
+def _has_gaps(image: Mapping[str | tuple[str, str], Array]) -> bool:
+    """Whether a target has a pixel without a label."""
+    targets = [array for key, array in image.items() if key[1:] == SIDES[:1]]
+    gaps = [array < 0 if array.dtype.kind == "i" else np.isnan(array) for array in targets]
+    return any(bool(gap.any()) for gap in gaps)
+
+
+def _swatch(colour: str, name: str) -> str:
+    square = f'<span class="swatch" style="background: {colour}"></span>'
+    return f"<span>{square}{escape(name)}</span>" if name else square
+
+
+def _hex(colour: Iterable[int]) -> str:
+    return "#{:02x}{:02x}{:02x}".format(*map(int, colour))
 
 
 def _swatches(pictures: Pictures, task: str) -> Iterator[str]:
@@ -127,6 +172,4 @@ def _swatches(pictures: Pictures, task: str) -> Iterator[str]:
     shown = set(np.unique(np.concatenate([array.ravel() for array in arrays])) if arrays else ())
     for label, name in enumerate(pictures.kinds[task].classes):
         if label in shown:
-            colour = "#{:02x}{:02x}{:02x}".format(*class_colour(label))
-            style = f'style="background: {colour}"'
-            yield f'<span><span class="swatch" {style}></span>{escape(name)}</span>'
+            yield _swatch(_hex(class_colour(label)), name)

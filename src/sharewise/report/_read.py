@@ -19,6 +19,7 @@ from sharewise.report._trail import Trail, read_trail
 from sharewise.report._tree import NUM_COLOURS, task_colours, tree_order
 from sharewise.report._words import stage_titles
 from sharewise.runs import Journal, Run, read_json
+from sharewise.scores import accuracy_score
 
 _T = TypeVar("_T")
 _RESIDUAL = 1e-6  # of the largest cost: whole numbers that fit a sum fit it exactly
@@ -62,6 +63,12 @@ class Row:
         """The share of the hidden channels that a task uses; None without partitions."""
         known = [cost.use for cost in self.costs if cost.use is not None]
         return sum(known) / len(known) if known else None
+
+    @property
+    def decathlon(self) -> list[float]:
+        """The decathlon's score (`scores.accuracy_score`), a seed each; empty where none is."""
+        found = [accuracy_score(scores) for scores in self.test.values()]
+        return [score for score in found if score is not None]
 
     @property
     def alone(self) -> tuple[float, float] | None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from html import escape
 
+from sharewise.report._metrics import metric_words
 from sharewise.report._page import table
 from sharewise.report._read import Facts, Row
 from sharewise.report._words import (
     mean_spread,
     milliseconds,
+    names_in_words,
     plural,
     quantity,
     score,
@@ -64,7 +66,14 @@ def network_table(facts: Facts) -> str:
         for row in facts.rows.values()
     ]
     heads = ["network", *(head for head, _ in columns)]
-    return table(heads, rows, label="Gains and costs of each network")
+    content = table(heads, rows, label="Gains and costs of each network")
+    if "score" not in heads:
+        return content
+    return (
+        f"<figure>{content}<figcaption>The score is the Visual Decathlon's: 250 for each task at"
+        " the error of its baseline, 1000 without an error, nothing from twice the baseline's on."
+        "</figcaption></figure>"
+    )
 
 
 _Column = tuple[str, Callable[[Row], str]]
@@ -75,13 +84,19 @@ def _columns(facts: Facts) -> Iterator[_Column]:
     rows = facts.rows.values()
     if facts.is_partitioning and all(facts.accuracy(row) for row in rows):
         yield "mean accuracy", lambda row: _accuracy(facts, row)
+    if all(row.decathlon for row in rows):
+        yield "score", lambda row: _spread_below(facts, score("score", row.decathlon))
     yield (
         "gain over shared",
-        lambda row: "–" if row.name == "shared" else escape(signed(*row.gains)),
+        lambda row: "–" if row.name == "shared" else _spread_below(facts, signed(*row.gains)),
     )
     yield (
         "gain over independent",
-        lambda row: "–" if row.name == "independent" else escape(signed(*row.gains_independent)),
+        lambda row: (
+            "–"
+            if row.name == "independent"
+            else _spread_below(facts, signed(*row.gains_independent))
+        ),
     )
     if facts.is_partitioning:
         yield "use", lambda row: "–" if row.use is None else escape(share(row.use))
@@ -101,7 +116,15 @@ def _columns(facts: Facts) -> Iterator[_Column]:
 
 
 def _accuracy(facts: Facts, row: Row) -> str:
-    return escape(score("accuracy", list((facts.accuracy(row) or {}).values())))
+    return _spread_below(facts, score("accuracy", list((facts.accuracy(row) or {}).values())))
+
+
+def _spread_below(facts: Facts, text: str) -> str:
+    """A mean and its spread: a line for each in the table of partitions, which has many columns."""
+    mean, plus_minus, spread = escape(text).partition(" ± ")
+    if not facts.is_partitioning or not plus_minus:
+        return escape(text)
+    return f"{mean}<br><small>± {spread}</small>"
 
 
 def _cost(facts: Facts, row: Row, of: Callable[[Row], float]) -> str:
@@ -113,36 +136,70 @@ def _cost(facts: Facts, row: Row, of: Callable[[Row], float]) -> str:
 
 
 def task_table(facts: Facts) -> str:
-    """A row for each task and metric, a column for each network; the best mean stands out."""
+    """A row for each task's first metric, a column for each network; the best mean stands out.
+
+    All metrics of tasks that have several are in a second table, to unfold.
+    """
     tasks = _ordered(facts)
-    metrics = {metric for task in tasks for metric in _metrics(facts, task)}
-    only = metrics.pop() if len(metrics) == 1 else None
-    rows = []
-    for task in tasks:
-        for metric in _metrics(facts, task):
-            values = [
-                [float(scores[task][metric]) for scores in row.test.values()]
-                for row in facts.rows.values()
-            ]
-            best = _best([mean_spread(each)[0] for each in values], _is_lower(facts, metric))
-            head = f"{dot(facts, task)}{escape(task)}"
-            head += "" if only else _metric_words(facts, metric)
-            cells = (
-                ("*" if i in best else "") + escape(score(metric, each))
-                for i, each in enumerate(values)
-            )
-            rows.append(("", [head, *cells]))
-    heads = [f"task{_metric_words(facts, only) if only else ''}", *map(escape, facts.rows)]
+    firsts = {task: _metrics(facts, task)[0] for task in tasks}
+    several = [task for task in tasks if len(_metrics(facts, task)) > 1]
+    only = firsts[tasks[0]] if len(set(firsts.values())) == 1 else None
+    rows = [
+        _compared(facts, task, metric, "" if only else f" {_metric_name(facts, metric)}")
+        for task, metric in firsts.items()
+    ]
+    head = f"task {_metric_name(facts, only)}" if only else "task"
+    first = " Of each task its first metric." if several else ""
     return (
         "<figure>"
-        + table(heads, rows, label="Test scores of each task")
-        + "<figcaption>↑ higher is better, ↓ lower is better. The best mean is bold, even where the"
-        " spreads overlap: look at both before believing a difference.</figcaption></figure>"
+        + table([head, *_network_heads(facts)], rows, label="Test scores of each task")
+        + f"<figcaption>↑ higher is better, ↓ lower is better.{first} The best mean is bold, even"
+        " where the spreads overlap: look at both before believing a difference.</figcaption>"
+        "</figure>" + (_all_metrics(facts, several) if several else "")
     )
 
 
-def _metric_words(facts: Facts, metric: str) -> str:
-    return f" <small>{escape(metric)} {'↓' if _is_lower(facts, metric) else '↑'}</small>"
+def _all_metrics(facts: Facts, tasks: Sequence[str]) -> str:
+    """A table to unfold: below the name of each task a row for each of its metrics."""
+    rows: list[tuple[str, list[str]]] = []
+    for task in tasks:
+        metrics = _metrics(facts, task)
+        words = metric_words(metrics)
+        rows.append(("group", [_named(facts, task), *[""] * len(facts.rows)]))
+        for metric in metrics:
+            note = f"<small>{escape(words[metric])}</small>" if metric in words else ""
+            kind, (_, *cells) = _compared(facts, task, metric)
+            rows.append((kind, [f"{_metric_name(facts, metric)}{note}", *cells]))
+    label = f"All metrics of {names_in_words(tasks)}"
+    content = table(["metric", *_network_heads(facts)], rows, label=label)
+    return f"<details><summary>{escape(label)}</summary>{content}</details>"
+
+
+def _compared(facts: Facts, task: str, metric: str, tail: str = "") -> tuple[str, list[str]]:
+    """A row of a table: the task and what each network scores; `tail` is HTML."""
+    values = [
+        [float(scores[task][metric]) for scores in row.test.values()] for row in facts.rows.values()
+    ]
+    best = _best([mean_spread(each)[0] for each in values], _is_lower(facts, metric))
+    cells = [
+        ("*" if i in best else "") + escape(score(metric, each)) for i, each in enumerate(values)
+    ]
+    return "", [f"{_named(facts, task)}{tail}", *cells]
+
+
+def _network_heads(facts: Facts) -> Iterator[str]:
+    """Names as heads of columns; a long one may be broken behind a "_"."""
+    return (escape(name).replace("_", "_<wbr>") for name in facts.rows)
+
+
+def _named(facts: Facts, task: str) -> str:
+    mark = dot(facts, task)
+    return f'<span class="named">{mark}{escape(task)}</span>' if mark else escape(task)
+
+
+def _metric_name(facts: Facts, metric: str) -> str:
+    arrow = "↓" if _is_lower(facts, metric) else "↑"
+    return f'<small class="metric">{escape(metric)} {arrow}</small>'
 
 
 def _is_lower(facts: Facts, metric: str) -> bool:
@@ -153,7 +210,7 @@ def scores_table(facts: Facts) -> str:
     """The scores of the network in network.safetensors."""
     split = {"val": "validation"}.get(facts.scores.get("split", ""), facts.scores.get("split", ""))
     rows = [
-        ("", [f"{dot(facts, task)}{escape(task)}", escape(metric), escape(score(metric, [value]))])
+        ("", [_named(facts, task), escape(metric), escape(score(metric, [value]))])
         for task in sorted(facts.scores["scores"], key=_place(facts))
         for metric, value in facts.scores["scores"][task].items()
     ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
+from sharewise.report._metrics import PIXEL_SHARES
+
 THIN = "\u202f"  # a narrow space that does not break, between a number and its unit
 _MANY = 5  # names in a sentence; beyond, their number
 
@@ -73,17 +75,18 @@ def score(metric: str, values: Sequence[float]) -> str:
     if is_percent(metric):
         tail = "" if spread is None else f" ± {100 * spread:.1f}"
         return f"{100 * mean:.1f}{tail}{THIN}%"
+    unit = "°" if metric.endswith("_angle") else ""
     if spread is None or spread == 0:
-        return f"{mean:.3g}"
+        return f"{mean:{'.0f' if 1000 <= abs(mean) < 1e6 else '.3g'}}{unit}"
     # Two digits of a spread that begins with 1, one of the others: what the seeds can tell.
     first = math.floor(math.log10(spread))
     digits = max(0, min(6, -first + (spread < 2 * 10**first)))
-    return f"{mean:.{digits}f} ± {spread:.{digits}f}"
+    return f"{mean:.{digits}f} ± {spread:.{digits}f}{unit}"
 
 
 def is_percent(metric: str) -> bool:
     """Whether a metric is a share that people read in percent."""
-    return "accuracy" in metric
+    return "accuracy" in metric or metric in PIXEL_SHARES
 
 
 def mean_spread(values: Sequence[float]) -> tuple[float | None, float | None]:

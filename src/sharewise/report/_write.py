@@ -101,12 +101,15 @@ def _key_figures(facts: Facts) -> Iterator[tuple[str, str]]:
     if facts.architecture is None or found is None:
         return
     shared, independent = facts.cost_of("shared"), facts.cost_of("independent")
+    bounds = facts.budget.to_dict() if facts.budget else {}
+    which = 1 if "macs" in bounds and "params" not in bounds else 0  # what the budget is about
+    what, bound = ("parameters", "multiply-adds")[which], bounds.get(("params", "macs")[which])
     if shared:
-        bound = facts.budget.to_dict().get("params") if facts.budget else None
         room = f" (budget {bound:g}×)" if bound else ""
-        yield times(found[0] / shared[0]), f"the parameters of sharing everything{room}"
+        yield times(found[which] / shared[which]), f"the {what} of sharing everything{room}"
     if independent:
-        yield times(found[0] / independent[0]), f"the parameters of {count} independent networks"
+        ratio = times(found[which] / independent[which])
+        yield ratio, f"the {what} of {count} independent networks"
     row = facts.rows.get("found")
     if row is not None:
         over = plural(len(facts.seeds), "seed")
