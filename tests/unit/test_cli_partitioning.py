@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import torch
 from _commands import call, make_run, refused
+from _small import TASKS, make_part
 from rich.console import Console
 
 import sharewise
@@ -28,11 +29,11 @@ from sharewise.cli._backbone_words import backbone_from, read_backbone
 from sharewise.cli._data_words import default_backbone
 from sharewise.cli._folders import forget_run
 from sharewise.cli._quick import COMPARE, FROM_INITIAL, SEARCH
-from sharewise.cli._rebuild import fully_shared
+from sharewise.cli._rebuild import fully_shared, rebuild, training_sizes
 from sharewise.cli._search_partitioning import make_strategy
 from sharewise.cli._settings import read_settings
 from sharewise.costs import cost
-from sharewise.data import TaskData, planted
+from sharewise.data import SeparateData, TaskData, planted
 from sharewise.errors import InputError
 from sharewise.evaluation import Cost
 from sharewise.evaluators import DistilSettings, Initial, choose_source
@@ -266,6 +267,15 @@ def test_turns_are_for_tasks_with_samples_of_their_own(capsys: CAPSYS, run: Path
         assert refused(capsys, command, run, "--turns", "luck").startswith("turns is one of 'all'")
     sentence = refused(capsys, "train", run, "--turns", "uniform")
     assert sentence.startswith("Data sets take turns where tasks have inputs of their own")
+
+
+def test_data_sets_with_accuracies_take_turns_by_the_curriculum(run: Path) -> None:
+    searched = rebuild(run, lambda event: None)
+    apart = SeparateData([make_part(each) for each in TASKS])
+    assert training_sizes(searched) == FROM_INITIAL
+    assert training_sizes(dataclasses.replace(searched, data=apart))["turns"] == "curriculum"
+    settings = {**searched.settings, "method": "branching"}
+    assert training_sizes(dataclasses.replace(searched, settings=settings, data=apart)) == {}
 
 
 def test_compare_and_report(capsys: CAPSYS, run: Path) -> None:

@@ -18,7 +18,7 @@ from sharewise.data import Batch, SeparateData, TaskData
 from sharewise.errors import InputError
 from sharewise.networks import Network, build
 from sharewise.tasks import Metric, classification, regression
-from sharewise.training import TrainSettings, train
+from sharewise.training import TrainSettings, can_have_curriculum, train
 from sharewise.training._turns import Turns
 
 CURRICULUM = replace(FAST, turns="curriculum")
@@ -279,3 +279,13 @@ def test_turns_are_three_words() -> None:
     with pytest.raises(InputError, match="turns is one of 'all', 'uniform', 'curriculum'"):
         TrainSettings(turns="random")
     assert TrainSettings.from_dict(CURRICULUM.to_dict()) == CURRICULUM
+
+
+def test_the_question_whether_a_curriculum_is_possible_has_the_answer_of_the_training() -> None:
+    assert can_have_curriculum(uneven())
+    Turns(uneven(), CURRICULUM, seed=0)
+    mixed = SeparateData([make_part(TASKS[0]), make_part(regression("size"))])
+    for data in (make_shared(), make_noise(), mixed):
+        assert not can_have_curriculum(data)
+        with pytest.raises(InputError):
+            Turns(data, CURRICULUM, seed=0)

@@ -83,9 +83,11 @@ def compare(  # noqa: PLR0913 - a command's arguments are its options
     from sharewise.training import TrainSettings
 
     named = read_beside(beside or ())
+    with progress(f"Making the data of {run}") as show:
+        searched = rebuild(run, show)
     training = read_settings(
         TrainSettings,
-        sizes={**training_sizes(run), **(COMPARE if quick else {})},
+        sizes={**training_sizes(searched), **(COMPARE if quick else {})},
         epochs=epochs,
         batch_size=batch_size,
         lr=lr,
@@ -95,8 +97,6 @@ def compare(  # noqa: PLR0913 - a command's arguments are its options
     settings = CompareSettings(
         seeds=tuple(range(count)), train=training, workers=workers or cores()
     )
-    with progress(f"Making the data of {run}") as show:
-        searched = rebuild(run, show)
     if fresh:
         forget(run / COMPARISON)
     with (

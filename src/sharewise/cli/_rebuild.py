@@ -13,7 +13,7 @@ from sharewise.cli._backbone_words import backbone_from
 from sharewise.cli._data_words import data_from
 from sharewise.cli._folders import INITIAL
 from sharewise.cli._progress import Show
-from sharewise.cli._quick import FROM_INITIAL, Sizes
+from sharewise.cli._quick import FROM_INITIAL, IN_TURNS, Sizes
 from sharewise.errors import FormatError, RunError
 from sharewise.evaluation import Budget
 from sharewise.runs import Run
@@ -91,9 +91,13 @@ def from_initial(settings: Mapping[str, Any]) -> bool:
     return settings.get("method") == "partitioning"
 
 
-def training_sizes(folder: Path) -> Sizes:
+def training_sizes(searched: Searched) -> Sizes:
     """What takes the place of the default settings when the networks of a run are trained."""
-    return FROM_INITIAL if from_initial(Run.existing(folder).settings) else {}
+    if not from_initial(searched.settings):
+        return {}
+    from sharewise.training import can_have_curriculum
+
+    return {**FROM_INITIAL, **(IN_TURNS if can_have_curriculum(searched.data) else {})}
 
 
 def fully_shared(architecture: Architecture) -> Architecture:

@@ -47,16 +47,16 @@ def train(  # noqa: PLR0913 - a command's arguments are its options
     from sharewise.training import TrainSettings
     from sharewise.training import train as train_network
 
+    with progress(f"Making the data of {run}") as show:
+        searched = rebuild(run, show)
     settings = read_settings(
         TrainSettings,
-        sizes=training_sizes(run),
+        sizes=training_sizes(searched),
         epochs=epochs,
         batch_size=batch_size,
         lr=lr,
         turns=turns,
     )
-    with progress(f"Making the data of {run}") as show:
-        searched = rebuild(run, show)
     network = searched.start(seed=seed)
     folder = run / TRAINING
     if fresh:

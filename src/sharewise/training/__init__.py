@@ -15,10 +15,12 @@ from sharewise.training._tensors import (
     write_checkpoint,
 )
 from sharewise.training._train import train
+from sharewise.training._turns import can_have_curriculum
 
 __all__ = [
     "TrainSettings",
     "adam_tensors",
+    "can_have_curriculum",
     "evaluate",
     "load_adam",
     "load_weights",

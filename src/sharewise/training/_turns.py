@@ -96,6 +96,11 @@ class Turns:
             epoch += settings.epochs  # so that no pass of any epoch has the order of another
 
 
+def can_have_curriculum(data: TaskData) -> bool:
+    """Whether turns="curriculum" is possible: inputs of their own, and accuracies to go by."""
+    return isinstance(data, SeparateData) and all(map(_has_accuracy, data.tasks))
+
+
 def _parts(data: TaskData, turns: str) -> tuple[TaskData, ...]:
     if isinstance(data, SeparateData):
         return tuple(part for part in data.parts if part.sizes()["train"])
@@ -106,8 +111,12 @@ def _parts(data: TaskData, turns: str) -> tuple[TaskData, ...]:
     )
 
 
+def _has_accuracy(task: Task) -> bool:
+    return bool(task.metrics) and task.metrics[0].name == "accuracy"
+
+
 def _check_accuracy(task: Task) -> None:
-    if not task.metrics or task.metrics[0].name != "accuracy":
+    if not _has_accuracy(task):
         raise InputError(
             rule="The curriculum goes by each task's accuracy, its first metric.",
             found=f"task '{task.name}' with"
