@@ -15,6 +15,8 @@ from sharewise.cli._backbone_words import read_backbone
 from sharewise.cli._data_words import DATA, answers, data_from, default_backbone, read_data
 from sharewise.data import DOOM_CLASSES, SCENE_CLASSES, scenes
 from sharewise.data import _doom as rendering
+from sharewise.runs import read_json
+from sharewise.training import TrainSettings
 
 CAPSYS = pytest.CaptureFixture[str]
 TASKS = ("segmentation", "normals", "depth", "keypoints", "edges")
@@ -62,6 +64,20 @@ def test_a_quick_search_of_scenes_ends_with_a_network_that_is_scored(
     trained = call(capsys, "train", told.json["run"], "--epochs", "1", "--json").json
     assert tuple(sorted(trained["scores"])) == tuple(sorted(TASKS))
     assert "miou" in trained["scores"]["segmentation"]
+
+
+def test_searches_and_trainings_of_slow_data_are_shorter_unless_asked(
+    tmp_path: Path, capsys: CAPSYS
+) -> None:
+    dilated = "resnet18:width=0.07,stem=imagenet,output_stride=8"
+    run = tmp_path / "run"
+    words = ("search", SMALL, "--backbone", dilated, "--run", run)
+    assert call(capsys, *words, "--epochs", "1").code == 0
+    chosen = read_json(run / "settings.json")["search"]
+    assert chosen["initialisations"] == DATA["scenes"].search["initialisations"]
+    assert chosen["epochs"] == 1
+    told = call(capsys, "train", run, "--epochs", "1", "--json").json["settings"]
+    assert told == TrainSettings(**{**DATA["scenes"].training, "epochs": 1}).to_dict()
 
 
 def test_too_small_scenes_are_refused(capsys: CAPSYS) -> None:

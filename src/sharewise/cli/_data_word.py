@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sharewise.cli._progress import Show
+from sharewise.cli._quick import Sizes
 from sharewise.cli._words import Word
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ class DataWord(Word):
     backbone: The word of the default backbone, from the settings of the data.
     divided: The same where tasks divide its channels, if that has to be another one.
     folder: What the user's folder holds, by example, for data that are read from one.
+    search, training: What takes the place of the default settings of a branching search, and of
+        trainings, where a step takes long.
     """
 
     what: str
@@ -38,3 +41,5 @@ class DataWord(Word):
     backbone: Callable[[Mapping[str, Any]], str]
     divided: Callable[[Mapping[str, Any]], str] | None = None
     folder: str | None = None
+    search: Sizes = field(default_factory=dict)
+    training: Sizes = field(default_factory=dict)

@@ -10,6 +10,7 @@ from sharewise.cli._dense_words import DENSE_WORDS
 from sharewise.cli._disk_words import DISK_WORDS
 from sharewise.cli._folder_words import TABLE, TABLE_WORD, check_said, split_folder
 from sharewise.cli._progress import Show
+from sharewise.cli._quick import Sizes
 from sharewise.cli._words import (
     GROUPS,
     NAMES,
@@ -100,6 +101,16 @@ def default_backbone(data: TaskData, *, divided: bool = False) -> str:
     word = DATA[data.name]
     make = word.divided if divided and word.divided is not None else word.backbone
     return make(data.settings)
+
+
+def search_sizes(data: TaskData) -> Sizes:
+    """What takes the place of the default settings of a branching search of these data."""
+    return DATA[data.name].search
+
+
+def training_sizes(data: TaskData) -> Sizes:
+    """Likewise of trainings on these data."""
+    return DATA[data.name].training
 
 
 def answers(data: TaskData) -> Answers:

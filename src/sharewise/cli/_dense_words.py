@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sharewise.cli._data_word import Answers, DataWord
 from sharewise.cli._progress import Show
+from sharewise.cli._quick import Sizes
 from sharewise.cli._words import WHOLE, Kind
 
 if TYPE_CHECKING:
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 # decoders' outputs are, too) and not 2 x 2. Of the ResNets that end so it is the cheapest: with
 # stem=small it is 3 times the multiply-adds at 64 pixels.
 DENSE_BACKBONE = "resnet18:width=0.25,stem=imagenet,output_stride=8"
+
+# So that searches end in minutes on two cores, ResNet-34's in less than twenty.
+_SEARCH: Sizes = {"epochs": 8, "initialisations": 4}
+_TRAINING: Sizes = {"epochs": 5, "batch_size": 32, "lr": 3e-3}
 
 _OPTIONS: Mapping[str, Kind] = {"seed": WHOLE, "size": WHOLE, "samples": WHOLE}
 _ANSWERS: Mapping[str, str] = {
@@ -69,6 +74,8 @@ DENSE_WORDS: Mapping[str, DataWord] = {
         make=_make_scenes,
         answers=_scenes_answers,
         backbone=dense_backbone,
+        search=_SEARCH,
+        training=_TRAINING,
     ),
     "doom": DataWord(
         "doom",
@@ -82,5 +89,7 @@ DENSE_WORDS: Mapping[str, DataWord] = {
         make=_make_doom,
         answers=_doom_answers,
         backbone=dense_backbone,
+        search=_SEARCH,
+        training=_TRAINING,
     ),
 }

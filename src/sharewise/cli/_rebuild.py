@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sharewise.architecture import Architecture, Group, Owners, Partition
 from sharewise.cli._backbone_words import backbone_from
 from sharewise.cli._data_words import data_from
+from sharewise.cli._data_words import training_sizes as data_sizes
 from sharewise.cli._folders import INITIAL
 from sharewise.cli._progress import Show
 from sharewise.cli._quick import FROM_INITIAL, IN_TURNS, Sizes
@@ -93,11 +94,13 @@ def from_initial(settings: Mapping[str, Any]) -> bool:
 
 def training_sizes(searched: Searched) -> Sizes:
     """What takes the place of the default settings when the networks of a run are trained."""
+    usual = data_sizes(searched.data)
     if not from_initial(searched.settings):
-        return {}
+        return usual
     from sharewise.training import can_have_curriculum
 
-    return {**FROM_INITIAL, **(IN_TURNS if can_have_curriculum(searched.data) else {})}
+    turns = IN_TURNS if can_have_curriculum(searched.data) else {}
+    return {**FROM_INITIAL, **turns, **usual}
 
 
 def fully_shared(architecture: Architecture) -> Architecture:

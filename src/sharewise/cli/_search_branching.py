@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sharewise.cli._asked import Asked
+from sharewise.cli._data_words import search_sizes
 from sharewise.cli._folder_words import run_name
 from sharewise.cli._print import cost_json, cost_table, emit
 from sharewise.cli._progress import progress
@@ -17,9 +18,10 @@ def branching(asked: Asked) -> None:
     """Search the tree of branches."""
     from sharewise.search import SearchSettings, search_branching
 
-    sizes = SEARCH["branching"] if asked.quick else {}
-    settings = read_settings(SearchSettings, asked.more, sizes=sizes, **asked.own)
+    read_settings(SearchSettings, asked.more, **asked.own)  # refuses before the data are made
     data, backbone = asked.world()
+    sizes = {**search_sizes(data), **(SEARCH["branching"] if asked.quick else {})}
+    settings = read_settings(SearchSettings, asked.more, sizes=sizes, **asked.own)
     folder = asked.folder(run_name(data))
     with progress(f"Searching {folder}") as show:
         result = search_branching(
