@@ -73,7 +73,9 @@ def test_searches_and_trainings_of_slow_data_are_shorter_unless_asked(
     run = tmp_path / "run"
     words = ("search", SMALL, "--backbone", dilated, "--run", run)
     assert call(capsys, *words, "--epochs", "1").code == 0
-    chosen = read_json(run / "settings.json")["search"]
+    settings = read_json(run / "settings.json")
+    assert settings["budget"] == {"macs": 2}  # the last stage twice would not be inside 1.5
+    chosen = settings["search"]
     assert chosen["initialisations"] == DATA["scenes"].search["initialisations"]
     assert chosen["epochs"] == 1
     told = call(capsys, "train", run, "--epochs", "1", "--json").json["settings"]

@@ -28,6 +28,7 @@ class DataWord(Word):
     backbone: The word of the default backbone, from the settings of the data.
     divided: The same where tasks divide its channels, if that has to be another one.
     folder: What the user's folder holds, by example, for data that are read from one.
+    budget: The default budget of a branching search, if not the usual one.
     search, training: What takes the place of the default settings of a branching search, and of
         trainings, where a step takes long.
     """
@@ -41,5 +42,6 @@ class DataWord(Word):
     backbone: Callable[[Mapping[str, Any]], str]
     divided: Callable[[Mapping[str, Any]], str] | None = None
     folder: str | None = None
+    budget: str | None = None
     search: Sizes = field(default_factory=dict)
     training: Sizes = field(default_factory=dict)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sharewise.cli._data_word import Answers, DataWord
-from sharewise.cli._dense_words import dense_backbone
+from sharewise.cli._dense_words import DENSE_BUDGET, dense_backbone
 from sharewise.cli._folder_words import folder_of
 from sharewise.cli._progress import Show
 from sharewise.cli._words import NAMES, PATH, WHOLE, YES_NO, Kind
@@ -110,6 +110,7 @@ DISK_WORDS: Mapping[str, DataWord] = {
         make=_make_taskonomy,
         answers=_per_pixel,
         backbone=dense_backbone,
+        budget=DENSE_BUDGET,
         folder="taskonomy",
     ),
     "nyuv2": DataWord(
@@ -124,6 +125,7 @@ DISK_WORDS: Mapping[str, DataWord] = {
         make=_make_nyuv2,
         answers=_per_pixel,
         backbone=dense_backbone,
+        budget=DENSE_BUDGET,
         folder="nyuv2",
     ),
     "cityscapes": DataWord(
@@ -138,6 +140,7 @@ DISK_WORDS: Mapping[str, DataWord] = {
         make=_make_cityscapes,
         answers=_per_pixel,
         backbone=dense_backbone,
+        budget=DENSE_BUDGET,
         folder="cityscapes",
     ),
     "faces": DataWord(

@@ -13,7 +13,8 @@ import typer
 from sharewise.cli import _search_branching, _search_partitioning
 from sharewise.cli._asked import Asked
 from sharewise.cli._backbone_words import check_backbone
-from sharewise.cli._data_words import read_data
+from sharewise.cli._data_words import read_data, word_of
+from sharewise.cli._dense_words import DENSE_BUDGET
 from sharewise.cli._folder_words import said_columns
 from sharewise.cli._options import (
     AsJson,
@@ -86,7 +87,8 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
             help="Bounds joined by commas: params=1.5x and macs=2x (times the fully shared"
             " network), params_m (millions), macs_g (giga), latency_ms (branching), use=0.5"
             " (partitioning: the share of channels that a task uses, in the mean)."
-            f" Default: {_search_branching.BUDGET}, or {_search_partitioning.BUDGET}.",
+            f" Default: {_search_branching.BUDGET} ({DENSE_BUDGET} for answers for each pixel), or"
+            f" {_search_partitioning.BUDGET}.",
             show_default=False,
         ),
     ] = None,
@@ -150,7 +152,7 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
     }
     way = check_method(method)
     _refuse_others(method, own)
-    bounds = Budget.parse(way.budget if budget is None else budget)
+    bounds = Budget.parse(_usual_budget(method, data) if budget is None else budget)
     said = said_columns(inputs, types, split)
     read_data(data, said)
     if backbone is not None:
@@ -171,6 +173,11 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
             as_json=as_json,
         )
     )
+
+
+def _usual_budget(method: str, data: str) -> str:
+    own = word_of(data)[0].budget if method == "branching" else None
+    return own or METHODS[method].budget
 
 
 def check_method(method: str) -> Method:
