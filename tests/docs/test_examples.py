@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from _qm9_folder import NAMES, write_qm9
 
 import sharewise as sw
 
@@ -28,6 +29,25 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         return capsys.readouterr().out
 
     return printed
+
+
+def test_molecules(
+    run: Run, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_qm9(tmp_path_factory.mktemp("qm9"), count=1500)
+    monkeypatch.setenv("SHAREWISE_CACHE", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.setattr("sys.argv", ["molecules.py", str(folder)])
+    tree, rest = run("molecules.py").split("At four times:\n")
+    assert all(target in tree for target in NAMES)
+    pairs = re.findall(r"^(\w+) shares most often with (\w+): in \d+% of", rest, re.MULTILINE)
+    assert [one for one, _ in pairs] == NAMES
+    assert all(other in NAMES and other != one for one, other in pairs)
+    assert re.search(r"^test mae +found +shared +independent +random$", rest, re.MULTILINE)
+    errors = re.findall(r"^(\w+)((?: +[\d.e+]+ ±[\d.e+-]+){4}) (.+)$", rest, re.MULTILINE)
+    assert [(target, unit) for target, _, unit in errors] == [
+        (target, sw.data.QM9_UNITS[target]) for target in NAMES
+    ]
+    assert not list(Path().iterdir())
 
 
 def test_own_data(run: Run) -> None:
@@ -77,6 +97,7 @@ def test_own_table(run: Run) -> None:
 def test_every_example_is_short_and_tested() -> None:
     files = {path.name: len(path.read_text().splitlines()) for path in EXAMPLES.glob("*.py")}
     assert set(files) == {
+        "molecules.py",
         "own_data.py",
         "own_model.py",
         "own_network.py",

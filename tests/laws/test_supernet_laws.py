@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 import sharewise as sw
+from sharewise.data._units import measured
 from sharewise.networks import (
     LoopedSupernet,
     StackedSupernet,
@@ -215,3 +216,18 @@ def test_gumbel_gates_choose_in_proportion_to_the_probabilities() -> None:
     gates = relaxed_gates(logits, temperature=1.0, noise=gumbel(logits.shape, draw), hard=True)
     found = gates.mean(dim=0)[0]
     torch.testing.assert_close(found, torch.softmax(logits[0, 0], -1), atol=0.015, rtol=0)
+
+
+def test_stacked_heads_answer_in_units_of_their_own() -> None:
+    """Heads that are alike but for their buffers, which no training changes."""
+    tasks = [
+        measured("far", mean=-1000.0, deviation=300.0),
+        measured("near", mean=5.0, deviation=2.0),
+    ]
+    backbone = sw.backbones.mlp(3, (4, 4))
+    inputs = torch.randn(6, 3, generator=torch.Generator().manual_seed(1))
+    gates = [torch.full((1, 2, 2), 0.5)] * 2
+    stacked = StackedSupernet(backbone, tasks, [2, 2], seeds=[7])(inputs, gates)
+    looped = LoopedSupernet(backbone, tasks, [2, 2], seed=7)(inputs, gates)
+    for task, output in stacked.items():
+        torch.testing.assert_close(output, looped[task])

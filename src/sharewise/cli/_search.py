@@ -87,8 +87,8 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
             help="Bounds joined by commas: params=1.5x and macs=2x (times the fully shared"
             " network), params_m (millions), macs_g (giga), latency_ms (branching), use=0.5"
             " (partitioning: the share of channels that a task uses, in the mean)."
-            f" Default: {_search_branching.BUDGET} ({DENSE_BUDGET} for answers for each pixel), or"
-            f" {_search_partitioning.BUDGET}.",
+            f" Default: {_search_branching.BUDGET} ({DENSE_BUDGET} for qm9 and answers for each"
+            f" pixel), or {_search_partitioning.BUDGET}.",
             show_default=False,
         ),
     ] = None,

@@ -94,7 +94,10 @@ class StackedSupernet(nn.Module):
 
 
 class _Stack(nn.Module):
-    """Modules of one kind, [initialisations][copies], as one module with stacked parameters."""
+    """Modules of one kind, [initialisations][copies], as one module with stacked parameters.
+
+    Buffers are stacked, too: heads of one kind may differ in them, such as in a target's unit.
+    """
 
     def __init__(self, modules: list[list[nn.Module]]) -> None:
         super().__init__()
@@ -102,11 +105,16 @@ class _Stack(nn.Module):
         # In a list, so that torch does not take the template's parameters for the stack's own.
         self._template = [modules[0][0]]
         self._names = [name for name, _ in modules[0][0].named_parameters()]
+        self._buffer_names = [name for name, _ in modules[0][0].named_buffers()]
         flat = [module for row in modules for module in row]
         self.stacked = nn.ParameterList(
             nn.Parameter(torch.stack([dict(m.named_parameters())[name].detach() for m in flat]))
             for name in self._names
         )
+        for index, name in enumerate(self._buffer_names):
+            stacked = torch.stack([dict(module.named_buffers())[name] for module in flat])
+            # Never trained, and made again with the supernet: no part of a checkpoint.
+            self.register_buffer(f"buffer{index}", stacked, persistent=False)
 
     def forward(self, features: Tensor, chosen: Tensor, *, alike: bool = False) -> Tensor:
         """Runs the chosen copies [initialisations, n] of each initialisation.
@@ -114,15 +122,16 @@ class _Stack(nn.Module):
         features: [initialisations, n, batch, ...], or [batch, ...] for all `alike`.
         Returns [initialisations, n, batch, ...].
         """
-        parameters = [self._pick(parameter, chosen) for parameter in self.stacked]
+        tensors = [self._pick(tensor, chosen) for tensor in (*self.stacked, *self.buffers())]
+        names = [*self._names, *self._buffer_names]
 
-        def run(parameters: list[Tensor], inputs: Tensor) -> Tensor:
-            named = dict(zip(self._names, parameters, strict=True))
+        def run(tensors: list[Tensor], inputs: Tensor) -> Tensor:
+            named = dict(zip(names, tensors, strict=True))
             output: Tensor = functional_call(self._template[0], named, (inputs,))
             return output
 
         each = vmap(run, in_dims=(0, None if alike else 0), randomness="different")
-        outputs: Tensor = each(parameters, features if alike else features.flatten(0, 1))
+        outputs: Tensor = each(tensors, features if alike else features.flatten(0, 1))
         return outputs.unflatten(0, chosen.shape)
 
     def weights(self, initialisation: int, copy: int) -> dict[str, Tensor]:
@@ -131,16 +140,17 @@ class _Stack(nn.Module):
         stacked = zip(self._names, self.stacked, strict=True)
         return {name: parameter[row] for name, parameter in stacked}
 
-    def _pick(self, parameter: Tensor, chosen: Tensor) -> Tensor:
+    def _pick(self, tensor: Tensor, chosen: Tensor) -> Tensor:
         if chosen.shape[1] == self.copies:
-            return parameter
+            return tensor
         first = torch.arange(len(chosen), device=chosen.device).unsqueeze(1) * self.copies
-        return parameter[(first + chosen).flatten()]
+        return tensor[(first + chosen).flatten()]
 
 
 def _kind(module: nn.Module) -> tuple[str, ...]:
     """Modules of equal kind differ in nothing but their weights."""
-    return (repr(module), *(f"{n} {tuple(p.shape)}" for n, p in module.named_parameters()))
+    tensors = (*module.named_parameters(), *module.named_buffers())
+    return (repr(module), *(f"{n} {tuple(t.shape)}" for n, t in tensors))
 
 
 def _indices(mask: Tensor) -> Tensor:
