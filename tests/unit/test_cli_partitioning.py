@@ -271,7 +271,7 @@ def test_turns_are_for_tasks_with_samples_of_their_own(capsys: CAPSYS, run: Path
 
 def test_data_sets_with_accuracies_take_turns_by_the_curriculum(run: Path) -> None:
     searched = rebuild(run, lambda event: None)
-    apart = SeparateData([make_part(each) for each in TASKS])
+    apart = SeparateData([make_part(each) for each in TASKS], name="decathlon-mini")
     assert training_sizes(searched) == FROM_INITIAL
     assert training_sizes(dataclasses.replace(searched, data=apart))["turns"] == "curriculum"
     settings = {**searched.settings, "method": "branching"}
