@@ -29,7 +29,7 @@ BUDGET = "macs=1.5x"
 SEED = 0
 SEARCH: dict[str, Any] = {
     "epochs": 8,
-    "initialisations": 6,
+    "initialisations": 4,
     "batch_size": 64,
     "nodes": 4,
     "gate_lr": 0.1,
