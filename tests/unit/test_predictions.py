@@ -156,6 +156,15 @@ def test_large_images_are_thinned_out(tmp_path: Path) -> None:
     assert arrays["0.depth.output"].shape == kept.shape
 
 
+@pytest.mark.parametrize("name", ["scenes", "mine"])
+def test_it_is_said_whether_depth_is_in_metres(tmp_path: Path, name: str) -> None:
+    images, targets = make_split(4, 0)
+    part = (images, {"depth": targets["depth"]})
+    data = TensorData((depth(),), train=part, val=part, test=part, name=name)
+    compared(tmp_path, data)
+    assert read(tmp_path)[0]["in_metres"] == (name == "scenes")
+
+
 # --- which pictures
 
 

@@ -117,12 +117,12 @@ def test_a_reader_is_told_how_to_read_them(page: str) -> None:
 
 def test_rooms_have_metres_and_sides(tmp_path: Path) -> None:
     levels = [[NAMES]] * 5
-    folder = write_run(tmp_path / "run", Made(levels=levels, data={"name": "scenes"}))
+    folder = write_run(tmp_path / "run", Made(levels=levels))
     values = arrays()
     for name, array in values.items():
         if name.endswith("target"):
             array[array < 0 if array.dtype.kind == "i" else np.isnan(array)] = 0
-    write_file(folder, values)
+    write_file(folder, values, content(in_metres=True))
     html = write_report(folder).read_text(encoding="utf-8")
     text = Text(html).text
     assert "0.5 8 metres" in text

@@ -28,6 +28,7 @@ _FORMAT = 1
 _MOST_PIXELS = 128  # of a side: a page shows them no larger
 _LARGEST = 6e4  # below float16's largest number
 _NAMES: Mapping[str, Sequence[str]] = {"scenes": SCENE_CLASSES, "doom": DOOM_CLASSES}
+"""Data of our own, whose depth is in metres and whose normals are right, down and forward."""
 Kind = dict[str, Any]
 """{"picture": what is drawn, "classes": names of a segmentation's classes, else empty}."""
 
@@ -42,7 +43,8 @@ def keep_predictions(job: Job, terms: Terms, folder: Path) -> None:
     The file has, for image i, "i.input" (uint8 [1 or 3, h, w], each image from its darkest to its
     brightest value; left out for inputs of other channels), and of each labelled task "i.T.target"
     and "i.T.output": int16 [h, w] classes, -1 without a label; or float16 [3, h, w] unit vectors or
-    [h, w] numbers, NaN without a label. Sides above 128 pixels are thinned out.
+    [h, w] numbers, NaN without a label. Sides above 128 pixels are thinned out. "in_metres"
+    says that depth is in metres and normals are the camera's right, down and forward.
 
     Args:
         job: A training that is complete.
@@ -63,6 +65,7 @@ def keep_predictions(job: Job, terms: Terms, folder: Path) -> None:
         "seed": job.seed,
         "data": terms.data.fingerprint,
         "places": places,
+        "in_metres": terms.data.name in _NAMES,
         "tasks": kinds,
     }
     if _content(folder / FILE) == content:

@@ -35,11 +35,13 @@ class Pictures:
     seed: of its training.
     kinds: {task: how it is drawn}.
     images: for each image {"input" or (task, side): array}; what has no label is missing.
+    in_metres: whether depth is in metres, and normals are the camera's right, down and forward.
     """
 
     seed: int
     kinds: Mapping[str, Kind]
     images: tuple[Mapping[str | tuple[str, str], Array], ...]
+    in_metres: bool
 
 
 def read_pictures(path: Path) -> Pictures | None:
@@ -76,7 +78,8 @@ def _pictures(content: Any, arrays: Mapping[str, Array]) -> Pictures:
         task, _, side = rest.partition(".")
         _check(rest, array, kinds)
         images[int(number)][(task, side) if side else task] = array
-    return Pictures(int(content["seed"]), kinds, tuple(images))
+    in_metres = bool(content.get("in_metres", False))  # left out before there was one
+    return Pictures(int(content["seed"]), kinds, tuple(images), in_metres)
 
 
 def _check(name: str, array: Array, kinds: Mapping[str, Kind]) -> None:

@@ -24,7 +24,6 @@ from sharewise.report._tables import dot
 from sharewise.report._words import plural
 
 _WORDS = {"target": "target", "output": "predicted"}
-_METRES = ("scenes", "doom")  # data whose depth is in metres, and whose normals are the camera's
 _FACING = {
     "right": (1, 0, 0),
     "left": (-1, 0, 0),
@@ -60,7 +59,7 @@ def predictions(facts: Facts) -> Iterator[str]:
         f' images"><table>{_head(facts, pictures, tasks)}<tbody>'
         f"{''.join(_rows(pictures, tasks, ranges))}</tbody></table></div>"
     )
-    yield f'<dl class="legend">{"".join(_legend(facts, pictures, ranges))}</dl>'
+    yield f'<dl class="legend">{"".join(_legend(pictures, ranges))}</dl>'
 
 
 def _has_inputs(pictures: Pictures) -> bool:
@@ -117,35 +116,34 @@ def _range(pictures: Pictures, task: str) -> Range:
     return (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
 
 
-def _legend(facts: Facts, pictures: Pictures, ranges: Mapping[str, Range]) -> Iterator[str]:
-    is_known = (facts.settings.get("data") or {}).get("name") in _METRES
+def _legend(pictures: Pictures, ranges: Mapping[str, Range]) -> Iterator[str]:
     for task, between in ranges.items():
         kind = pictures.kinds[task]
         if kind.picture == "classes":
             words = "".join(_swatches(pictures, task))
         elif kind.picture == "normals":
-            words = "".join(_directions(is_known))
+            words = "".join(_directions(pictures.in_metres))
         else:
-            words = _scale(kind, between, is_known)
+            words = _scale(kind, between, pictures.in_metres)
         yield f"<dt>{escape(task)}</dt><dd>{words}</dd>"
     if any(map(_has_gaps, pictures.images)):
         white = _swatch("#ffffff", "")
         yield f"<dt>white</dt><dd>{white}a pixel without a label; it is predicted all the same</dd>"
 
 
-def _scale(kind: Kind, between: Range, is_known: bool) -> str:
+def _scale(kind: Kind, between: Range, in_metres: bool) -> str:
     """The colours from the least label to the greatest."""
     low, high = between
-    unit = (" metres" if is_known else ", in the labels' unit") * (kind.picture == "depth")
+    unit = (" metres" if in_metres else ", in the labels' unit") * (kind.picture == "depth")
     strip = ramp(is_depth=kind.picture == "depth")
     return f'{low:.3g}<img class="ramp" src="{strip}" alt="to">{high:.3g}{unit}'
 
 
-def _directions(is_known: bool) -> Iterator[str]:
+def _directions(in_metres: bool) -> Iterator[str]:
     """Colours of normals: where a surface faces, or the axes of data whose axes are not known."""
-    if is_known:
+    if in_metres:
         yield "<span>a surface that faces</span>"
-    for name, vector in (_FACING if is_known else _AXES).items():
+    for name, vector in (_FACING if in_metres else _AXES).items():
         yield _swatch(_hex(paint_normals(np.array(vector)[:, None, None])[0, 0]), name)
 
 
