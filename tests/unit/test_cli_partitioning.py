@@ -28,7 +28,7 @@ from sharewise.cli import _progress, app
 from sharewise.cli._backbone_words import backbone_from, read_backbone
 from sharewise.cli._data_words import default_backbone
 from sharewise.cli._folders import forget_run
-from sharewise.cli._quick import COMPARE, FROM_INITIAL, SEARCH
+from sharewise.cli._quick import COMPARE, FROM_INITIAL, QUICK_SEARCH
 from sharewise.cli._rebuild import fully_shared, rebuild, training_sizes
 from sharewise.cli._search_partitioning import make_strategy
 from sharewise.cli._settings import read_settings
@@ -173,7 +173,7 @@ def test_a_quick_search_is_small_where_nothing_else_is_said(capsys: CAPSYS, tmp_
     more = ("--evaluations", "1", "--workers", "1", "--set", sizes)
     assert call(capsys, *words, *more).code == 0
     settings = json.loads((tmp_path / "run" / "settings.json").read_text())["search"]
-    assert settings["initial"]["epochs"] == SEARCH["partitioning"]["initial.epochs"]
+    assert settings["initial"]["epochs"] == QUICK_SEARCH["partitioning"]["initial.epochs"]
     assert (settings["evaluations"], settings["teachers"]["epochs"]) == (1, 1)
     assert (settings["distil"]["steps"], settings["initial"]["lr"]) == (2, FROM_INITIAL["lr"])
 
@@ -182,7 +182,7 @@ def test_a_quick_branching_search_is_small(capsys: CAPSYS, tmp_path: Path) -> No
     words = ("search", DATA, "--quick", "--run", tmp_path / "run", "--epochs", "1")
     assert call(capsys, *words).code == 0
     settings = json.loads((tmp_path / "run" / "settings.json").read_text())["search"]
-    assert settings["initialisations"] == SEARCH["branching"]["initialisations"]
+    assert settings["initialisations"] == QUICK_SEARCH["branching"]["initialisations"]
     assert settings["epochs"] == 1
 
 

@@ -173,11 +173,11 @@ def test_a_corner_that_is_seen_is_a_keypoint_and_a_hidden_one_is_not(tmp_path: P
         return float(heat[int(row), int(column)])
 
     for z in (0, 24, 96, 128):
-        assert at(320, 192, z) > 0.9
-    assert at(384, 256, 0) < 0.5  # no corner
-    assert at(512, 512, 64) < 0.5
+        assert at(320, 192, z) > 0.99
+    assert at(384, 256, 0) < 0.9  # no corner
+    assert at(512, 512, 64) < 0.9
     # Behind the block, under its top: the foot of its far side.
-    assert at(384, 200, 0) < 0.5
+    assert at(384, 200, 0) < 0.9
 
 
 def test_what_the_game_shows_otherwise_has_no_label(tmp_path: Path) -> None:

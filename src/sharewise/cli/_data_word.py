@@ -29,8 +29,10 @@ class DataWord(Word):
     divided: The same where tasks divide its channels, if that has to be another one.
     folder: What the user's folder holds, by example, for data that are read from one.
     budget: The default budget of a branching search, if not the usual one.
-    search, training: What takes the place of the default settings of a branching search, and of
-        trainings, where a step takes long.
+    search: {method: what takes the place of the default settings of its search}, where a step
+        takes long.
+    quick: Likewise of a quick try's.
+    training: Likewise of trainings'.
     """
 
     what: str
@@ -43,5 +45,6 @@ class DataWord(Word):
     divided: Callable[[Mapping[str, Any]], str] | None = None
     folder: str | None = None
     budget: str | None = None
-    search: Sizes = field(default_factory=dict)
+    search: Mapping[str, Sizes] = field(default_factory=dict)
+    quick: Mapping[str, Sizes] = field(default_factory=dict)
     training: Sizes = field(default_factory=dict)

@@ -10,7 +10,7 @@ from sharewise.cli._dense_words import DENSE_WORDS
 from sharewise.cli._disk_words import DISK_WORDS
 from sharewise.cli._folder_words import TABLE, TABLE_WORD, check_said, split_folder
 from sharewise.cli._progress import Show
-from sharewise.cli._quick import Sizes
+from sharewise.cli._quick import QUICK_SEARCH, Sizes
 from sharewise.cli._words import (
     GROUPS,
     NAMES,
@@ -103,13 +103,15 @@ def default_backbone(data: TaskData, *, divided: bool = False) -> str:
     return make(data.settings)
 
 
-def search_sizes(data: TaskData) -> Sizes:
-    """What takes the place of the default settings of a branching search of these data."""
-    return DATA[data.name].search
+def search_sizes(data: TaskData, method: str, *, quick: bool) -> Sizes:
+    """What takes the place of the default settings of a search of these data by this method."""
+    word = DATA[data.name]
+    usual = word.search.get(method, {})
+    return {**usual, **QUICK_SEARCH[method], **word.quick.get(method, {})} if quick else usual
 
 
 def training_sizes(data: TaskData) -> Sizes:
-    """Likewise of trainings on these data."""
+    """Likewise of the settings of trainings on these data."""
     return DATA[data.name].training
 
 

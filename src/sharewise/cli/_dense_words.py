@@ -22,8 +22,25 @@ DENSE_BACKBONE = "resnet18:width=0.25,stem=imagenet,output_stride=8"
 # all takes.
 DENSE_BUDGET = "macs=2x"
 
-# So that searches end in minutes on two cores, ResNet-34's in less than twenty.
-_SEARCH: Sizes = {"epochs": 8, "initialisations": 4}
+# So that searches end in minutes on two cores, ResNet-34's in less than twenty, and quick tries in
+# three.
+_SEARCH: Mapping[str, Sizes] = {
+    "branching": {"epochs": 8, "initialisations": 4},
+    "partitioning": {
+        "evaluations": 64,
+        "initial.epochs": 6,
+        "teachers.epochs": 6,
+        "distil.steps": 240,
+    },
+}
+_QUICK: Mapping[str, Sizes] = {
+    "partitioning": {
+        "evaluations": 20,
+        "initial.epochs": 2,
+        "teachers.epochs": 2,
+        "distil.steps": 100,
+    },
+}
 _TRAINING: Sizes = {"epochs": 4, "batch_size": 32, "lr": 3e-3}
 
 _OPTIONS: Mapping[str, Kind] = {"seed": WHOLE, "size": WHOLE, "samples": WHOLE}
@@ -80,6 +97,7 @@ DENSE_WORDS: Mapping[str, DataWord] = {
         backbone=dense_backbone,
         budget=DENSE_BUDGET,
         search=_SEARCH,
+        quick=_QUICK,
         training=_TRAINING,
     ),
     "doom": DataWord(
@@ -96,6 +114,7 @@ DENSE_WORDS: Mapping[str, DataWord] = {
         backbone=dense_backbone,
         budget=DENSE_BUDGET,
         search=_SEARCH,
+        quick=_QUICK,
         training=_TRAINING,
     ),
 }

@@ -9,7 +9,7 @@ Sizes = Mapping[str, Any]
 """{setting: value}; a setting inside another is written with a dot."""
 
 # With decathlon-mini and its default backbone a search ends in three minutes on two cores.
-SEARCH: Mapping[str, Sizes] = {
+QUICK_SEARCH: Mapping[str, Sizes] = {
     "branching": {"epochs": 4, "initialisations": 2},
     "partitioning": {
         "evaluations": 30,

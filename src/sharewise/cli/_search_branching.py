@@ -7,7 +7,6 @@ from sharewise.cli._data_words import search_sizes
 from sharewise.cli._folder_words import run_name
 from sharewise.cli._print import cost_json, cost_table, emit
 from sharewise.cli._progress import progress
-from sharewise.cli._quick import SEARCH
 from sharewise.cli._settings import read_settings
 
 BUDGET = "macs=1.5x"
@@ -20,7 +19,7 @@ def branching(asked: Asked) -> None:
 
     read_settings(SearchSettings, asked.more, **asked.own)  # refuses before the data are made
     data, backbone = asked.world()
-    sizes = {**search_sizes(data), **(SEARCH["branching"] if asked.quick else {})}
+    sizes = search_sizes(data, "branching", quick=asked.quick)
     settings = read_settings(SearchSettings, asked.more, sizes=sizes, **asked.own)
     folder = asked.folder(run_name(data))
     with progress(f"Searching {folder}") as show:

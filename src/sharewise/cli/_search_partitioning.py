@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sharewise.cli._asked import Asked
+from sharewise.cli._data_words import search_sizes
 from sharewise.cli._folder_words import run_name
 from sharewise.cli._print import cost_json, cost_table, emit
 from sharewise.cli._progress import progress
-from sharewise.cli._quick import SEARCH
 from sharewise.cli._settings import read_settings
 from sharewise.errors import InputError
 
@@ -27,15 +27,15 @@ def partitioning(asked: Asked) -> None:
     from sharewise.cli._workers import cores, workers
     from sharewise.search import PartitionSettings, search_partitioning
 
-    settings = read_settings(
-        PartitionSettings,
-        asked.more,
-        sizes=SEARCH["partitioning"] if asked.quick else {},
-        evaluations=asked.own["evaluations"],
-        stages=_read_stages(asked.own["stages"]),
-    )
-    strategy = make_strategy(word, settings.evaluations, use=asked.budget.use)
+    own = {
+        "evaluations": asked.own["evaluations"],
+        "stages": _read_stages(asked.own["stages"]),
+    }
+    read_settings(PartitionSettings, asked.more, **own)  # refuses before the data are made
     data, backbone = asked.world(divided=True)
+    sizes = search_sizes(data, "partitioning", quick=asked.quick)
+    settings = read_settings(PartitionSettings, asked.more, sizes=sizes, **own)
+    strategy = make_strategy(word, settings.evaluations, use=asked.budget.use)
     folder = asked.folder(f"{run_name(data)}-partitioning")
     with (
         progress(f"Searching {folder}") as show,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-EDGE_REACH = 0.04
+# Both so wide that few pixels are 0: where most are, the median is 0, and to answer 0 everywhere is
+# then the best constant under L1, at which trainings stop (docs/results/scenes.md).
+EDGE_REACH = 0.12
 """How far from an edge its map is above 0, as a share of the image's size."""
-POINT_REACH = 0.08
+POINT_REACH = 0.24
 """How far from a keypoint its map is above 0, as a share of the image's size."""
 
 
@@ -43,7 +45,6 @@ def borders(surfaces: Tensor, known: Tensor | None = None) -> Tensor:
 def edge_map(surfaces: Tensor, known: Tensor | None = None) -> Tensor:
     """1 at the borders between surfaces, falling to 0 beside them.
 
-    A line of single pixels would be a target that a network under L1 answers with 0 everywhere.
     Gives float [images, 1, height, width].
     NaN where it is not known what is shown, and beside that, unless a known border is there.
     """
