@@ -13,6 +13,7 @@ from torch import Tensor
 
 from sharewise.cli._backbone_words import read_backbone
 from sharewise.cli._data_words import DATA, answers, data_from, default_backbone, read_data
+from sharewise.cli._quick import QUICK_SEARCH
 from sharewise.data import DOOM_CLASSES, SCENE_CLASSES, scenes
 from sharewise.data import _doom as rendering
 from sharewise.runs import read_json
@@ -76,10 +77,22 @@ def test_searches_and_trainings_of_slow_data_are_shorter_unless_asked(
     settings = read_json(run / "settings.json")
     assert settings["budget"] == {"macs": 2}  # the last stage twice would not be inside 1.5
     chosen = settings["search"]
-    assert chosen["initialisations"] == DATA["scenes"].search["initialisations"]
+    assert chosen["initialisations"] == DATA["scenes"].search["branching"]["initialisations"]
     assert chosen["epochs"] == 1
     told = call(capsys, "train", run, "--epochs", "1", "--json").json["settings"]
     assert told == TrainSettings(**{**DATA["scenes"].training, "epochs": 1}).to_dict()
+
+
+def test_a_quick_partitioning_search_of_slow_data_is_shorter_still(
+    tmp_path: Path, capsys: CAPSYS
+) -> None:
+    words = ("search", SMALL, "--backbone", "resnet18:width=0.125", "--method", "partitioning")
+    own = ("--evaluations", "1", "--workers", "1", "--set", "teachers.epochs=1,distil.steps=2")
+    assert call(capsys, *words, *own, "--quick", "--run", tmp_path / "run").code == 0
+    search = read_json(tmp_path / "run" / "settings.json")["search"]
+    assert (search["evaluations"], search["teachers"]["epochs"]) == (1, 1)
+    quick = DATA["scenes"].quick["partitioning"]["initial.epochs"]
+    assert search["initial"]["epochs"] == quick < QUICK_SEARCH["partitioning"]["initial.epochs"]
 
 
 def test_too_small_scenes_are_refused(capsys: CAPSYS) -> None:
