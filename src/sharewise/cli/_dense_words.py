@@ -23,9 +23,10 @@ DENSE_BACKBONE = "resnet18:width=0.25,stem=imagenet,output_stride=8"
 DENSE_BUDGET = "macs=2x"
 
 # So that searches end in minutes on two cores, ResNet-34's in less than twenty, and quick tries in
-# three.
+# three. Many short initialisations: what a single one says of such tasks is faint; a tree is found
+# in what many of them agree on (docs/results/scenes.md).
 _SEARCH: Mapping[str, Sizes] = {
-    "branching": {"epochs": 8, "initialisations": 4},
+    "branching": {"epochs": 4, "batch_size": 32, "initialisations": 12},
     "partitioning": {
         "evaluations": 64,
         "initial.epochs": 6,
