@@ -144,6 +144,16 @@ def test_what_happens_to_an_image_does_not_depend_on_its_batch(folder: Path) -> 
     assert torch.allclose(whole.inputs, pieces, atol=1e-5)
 
 
+def test_any_number_of_workers_gives_the_same_images(folder: Path) -> None:
+    first, second = (
+        next(iter(decathlon(folder, size=18, workers=count).train(batch_size=4, seed=0, epoch=1)))
+        for count in (0, 1)
+    )
+    assert torch.equal(first.inputs, second.inputs)
+    with pytest.raises(InputError, match="Found workers=-1"):
+        decathlon(folder, workers=-1)
+
+
 def test_validation_images_are_never_changed(folder: Path) -> None:
     plain, changed = (
         decathlon(folder, sets=["aircraft"], size=36, jitter=on, cutout=on).parts[0]

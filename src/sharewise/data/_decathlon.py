@@ -77,6 +77,7 @@ def decathlon(
     jitter: bool = False,
     cutout: bool = False,
     memory_mb: int = 1024,
+    workers: int | None = None,
 ) -> SeparateData:
     """The Visual Decathlon out of the user's folder: a classification task for each set.
 
@@ -100,9 +101,10 @@ def decathlon(
         cutout: Whether a square of training images is left out, 18 pixels for each 72.
         memory_mb: Decoded images that are kept in memory, in MB: of the smallest sets first, each
             whole or not at all.
+        workers: Processes that read images, for each set; see `ItemData`.
 
     Raises:
-        InputError: size < 16, or a name that is none of the ten, or twice.
+        InputError: size < 16, a name that is none of the ten, or twice, or workers < 0.
         DataError: A folder or file that is missing, truncated or wrong, each named.
     """
     if size < 16:
@@ -117,7 +119,7 @@ def decathlon(
     counts = {name: len(each.train.ids) + len(each.val.ids) for name, each in read.items()}
     kept = _kept(counts, size, memory_mb)
     chosen = {"size": size, "jitter": jitter, "cutout": cutout}
-    parts = [_part(name, read[name], chosen, keep=name in kept) for name in names]
+    parts = [_part(name, read[name], chosen, keep=name in kept, workers=workers) for name in names]
     where = {"name": NAME, "folder": str(folder), "sets": list(names)}
     return SeparateData(parts, name=NAME, settings={**where, **chosen})
 
@@ -188,7 +190,9 @@ def _kept(counts: Mapping[str, int], size: int, memory_mb: int) -> set[str]:
     return kept
 
 
-def _part(name: str, read: _Read, chosen: Mapping[str, Any], *, keep: bool) -> ItemData:
+def _part(
+    name: str, read: _Read, chosen: Mapping[str, Any], *, keep: bool, workers: int | None
+) -> ItemData:
     about, size, train = SETS[name], chosen["size"], read.train
     # The lowest hashes, so that the share is exact and neither side empty.
     order = sorted(range(len(train.ids)), key=lambda i: fraction(NAME, name, train.ids[i]))
@@ -220,4 +224,5 @@ def _part(name: str, read: _Read, chosen: Mapping[str, Any], *, keep: bool) -> I
                 cutout=round(_CUTOUT * size / PUBLISHED_SIZE) if chosen["cutout"] else 0,
             ),
         ),
+        workers=workers,
     )
