@@ -312,6 +312,7 @@ def ids_of(folder: Path) -> dict[str, list[str]]:
 def test_it_is_task_data_of_five_tasks(data: TensorData) -> None:
     assert isinstance(data, TaskData) and data.name == "doom"
     assert tuple(task.name for task in data.tasks) == NAMES
+    assert [task.weight for task in data.tasks] == [1, 3, 0.5, 7, 7]
     assert data.input_shape == (3, 32, 32)
     assert data.sizes() == {"train": 30, "val": 10, "test": 10}
     inputs, targets = all_of(data, "train")

@@ -24,14 +24,14 @@ WEIGHTS: Mapping[str, float] = {
 """The weights of learning to branch (Guo, Lee and Ulbricht, ICML 2020, section 5) for Taskonomy."""
 
 
-def dense_tasks(classes: int) -> tuple[Task, ...]:
+def dense_tasks(classes: int, weights: Mapping[str, float] = WEIGHTS) -> tuple[Task, ...]:
     """The five, in the order of Taskonomy's."""
     return (
-        segmentation("segmentation", classes, weight=WEIGHTS["segmentation"]),
-        normals(weight=WEIGHTS["normals"]),
-        depth(weight=WEIGHTS["depth"]),
-        keypoints(weight=WEIGHTS["keypoints"]),
-        edges(weight=WEIGHTS["edges"]),
+        segmentation("segmentation", classes, weight=weights["segmentation"]),
+        normals(weight=weights["normals"]),
+        depth(weight=weights["depth"]),
+        keypoints(weight=weights["keypoints"]),
+        edges(weight=weights["edges"]),
     )
 
 
@@ -53,6 +53,7 @@ def dense_data(
     *,
     classes: int,
     prepare: Callable[[Tensor], Tensor],
+    weights: Mapping[str, float] = WEIGHTS,
     made_from: Any = None,
 ) -> TensorData:
     """Stored frames of each split as data.
@@ -65,7 +66,7 @@ def dense_data(
         for split, frames in splits.items()
     }
     data = TensorData(
-        dense_tasks(classes),
+        dense_tasks(classes, weights),
         **{split: parts[split] for split in SPLITS},
         name=settings["name"],
         settings=settings,

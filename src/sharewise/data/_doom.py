@@ -15,7 +15,7 @@ from typing import Any
 from torch import Tensor
 
 from sharewise.data._augment import Normalise
-from sharewise.data._dense import dense_data, joined, split_counts, stored
+from sharewise.data._dense import WEIGHTS, dense_data, joined, split_counts, stored
 from sharewise.data._doom_frames import DOOM_CLASSES, doom_frame
 from sharewise.data._doom_game import game, places
 from sharewise.data._doom_level import Level, read_level
@@ -30,6 +30,9 @@ WADS = ("freedoom1.wad", "freedoom2.wad")
 _RECIPE = 2  # one more whenever the same settings make other frames
 _PACKAGES = ("vizdoom", "pillow", "numpy")
 _MOST_SIZE = 480
+# Depths vary more than three times as much as in rooms: with the usual weight of 2 on metres, depth
+# would be most of the sum of the losses, and the other tasks would have little of what is shared.
+_WEIGHTS = {**WEIGHTS, "depth": 0.5}
 # Of the pixels in 0..1, rounded.
 _PREPARE = Normalise((0.19, 0.15, 0.12), (0.14, 0.115, 0.11))
 
@@ -60,7 +63,8 @@ def doom(
     normals: [batch, 3, size, size], unit vectors along the camera's right, down and forward; they
         point towards the camera. NaN for the sky and things, which are flat pictures.
     depth: [batch, 1, size, size], metres of 32 map units, along the optical axis (not along the
-        ray); of things, the depth of where they stand. NaN for the sky.
+        ray); of things, the depth of where they stand. NaN for the sky. Its loss weighs .5, not
+        2 as in `scenes`, for depths vary more than three times as much here.
     keypoints: [batch, 1, size, size], at every corner of the level that can be seen (where two
         walls meet at the foot or head of one) from half a metre to 32 metres away, a bump of 1 that
         ends at 24 % of the size.
@@ -108,6 +112,7 @@ def doom(
         splits,
         classes=len(DOOM_CLASSES),
         prepare=_PREPARE,
+        weights=_WEIGHTS,
         made_from={key: prepared.facts[key] for key in ("settings", "versions", "ids")},
     )
 
