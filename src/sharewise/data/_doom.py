@@ -31,7 +31,7 @@ _RECIPE = 2  # one more whenever the same settings make other frames
 _PACKAGES = ("vizdoom", "pillow", "numpy")
 _MOST_SIZE = 480
 # Depths vary more than three times as much as in rooms: with the usual weight of 2 on metres, depth
-# would be most of the sum of the losses, and the other tasks would have little of what is shared.
+# would be half of the sum of the losses, and the other tasks would have little of what is shared.
 _WEIGHTS = {**WEIGHTS, "depth": 0.5}
 # Of the pixels in 0..1, rounded.
 _PREPARE = Normalise((0.19, 0.15, 0.12), (0.14, 0.115, 0.11))
