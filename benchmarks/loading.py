@@ -46,8 +46,8 @@ from _watched import Watched
 import sharewise as sw
 from sharewise.cli._backbone_words import read_backbone
 from sharewise.cli._data_words import default_backbone
-from sharewise.cli._workers import cores
 from sharewise.data import TaskData
+from sharewise.runs import cores
 
 GOAL = 10.0
 AHEAD = 2  # batches that a worker of torch's DataLoader has ready

@@ -14,4 +14,4 @@ settings.load_profile("sharewise")
 def _plain_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
     """No terminal's width, and no processes but in tests that ask: each imports torch anew."""
     monkeypatch.delenv("COLUMNS", raising=False)
-    monkeypatch.setattr("sharewise.cli._workers.cores", lambda: 1)
+    monkeypatch.setattr("sharewise.runs.cores", lambda: 1)

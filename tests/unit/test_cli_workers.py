@@ -11,9 +11,10 @@ import pytest
 import torch
 from _processes import HAS_PROC, alive, ends, start
 
-from sharewise.cli._workers import cores, workers
+from sharewise.cli._workers import workers
 from sharewise.errors import BudgetError, RunError
 from sharewise.evaluation import Budget
+from sharewise.runs._cores import cores
 
 
 def test_one_worker_is_this_process() -> None:

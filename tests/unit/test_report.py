@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -221,6 +222,26 @@ def test_pairs_are_coloured_by_whether_they_end_together(glyphs: str) -> None:
     last = [line for line in lines[4 * 28 :] if line[0] == "--accent"]
     together = [("character", "holes"), ("family", "mono"), ("family", "serif"), ("mono", "serif")]
     assert sorted(pair for _, *pair in last) == sorted(map(list, [*together, ("slant", "weight")]))
+
+
+def test_finalists_are_told_with_their_gains_and_the_answer_stands_out(tmp_path: Path) -> None:
+    folder = write_run(tmp_path)
+    journal = folder / "journal.jsonl"
+    *lines, last = journal.read_text().splitlines()
+    entry = json.loads(last)
+    trees = entry["read_off"]["candidates"][:2]  # the found one, and sharing all
+    gains = ([0.5, 1.5], [0.0, 0.0])
+    entry["read_off"]["finalists"] = [
+        {**tree, "gain": sum(each) / 2, "gains": each}
+        for tree, each in zip(trees, gains, strict=True)
+    ]
+    journal.write_text("\n".join([*lines, json.dumps(entry)]) + "\n")
+    page = Text(write_report(folder).read_text(encoding="utf-8")).text
+    assert "What the first trees gained" in page
+    assert "case, character and holes | family, mono, serif, slant and weight from layer2" in page
+    assert "+1.0 ± 0.7" in page
+    assert "everything shared 0" in page
+    assert "trained from scratch with 2 seeds" in page
 
 
 def test_settings_seeds_and_fingerprints_are_told(glyphs: str) -> None:

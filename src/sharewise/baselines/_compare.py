@@ -22,13 +22,13 @@ from sharewise.baselines._settings import CompareSettings
 from sharewise.baselines._workers import perform_all
 from sharewise.costs import CostTable, measure_latency
 from sharewise.data import TaskData
-from sharewise.errors import InputError
 from sharewise.evaluation import Budget, Cost
 from sharewise.evaluators import Initial
 from sharewise.networks import build
 from sharewise.runs import Run, write_json
 from sharewise.scores import Scores
 from sharewise.spaces import Branching
+from sharewise.tasks import metric_directions
 from sharewise.training import pick_device
 
 DEFAULTS = CompareSettings()
@@ -94,7 +94,7 @@ def compare(  # noqa: PLR0913 - the public face: each is one decision of the cal
     """
     place = pick_device(device)
     terms = Terms(backbone.at(data.input_shape), data, settings.train, str(place), initial)
-    directions = _directions(data)
+    directions = metric_directions(data.tasks)
     table = CostTable.measure(terms.backbone, data.tasks)
     table.of(architecture)  # refuses one that does not fit before anything is trained
     check_others(others, table)
@@ -119,21 +119,6 @@ def compare(  # noqa: PLR0913 - the public face: each is one decision of the cal
     if run is not None:
         write_json(Run(Path(run)).comparison, comparison.to_dict())
     return comparison
-
-
-def _directions(data: TaskData) -> dict[str, bool]:
-    """{metric: lower_is_better} over all tasks."""
-    directions: dict[str, bool] = {}
-    for task in data.tasks:
-        for metric in task.metrics:
-            if directions.setdefault(metric.name, metric.lower_is_better) != metric.lower_is_better:
-                raise InputError(
-                    rule="A metric of one name has one direction in all tasks.",
-                    found=f"{metric.name!r} of task {task.name!r}, where lower is better for some "
-                    "tasks and higher for others",
-                    fix="Rename it in one of the tasks.",
-                )
-    return directions
 
 
 def _plan(

@@ -79,7 +79,7 @@ def compare(  # noqa: PLR0913 - a command's arguments are its options
     """
     from sharewise.baselines import CompareSettings, comparison_table
     from sharewise.baselines import compare as compare_networks
-    from sharewise.cli._workers import cores
+    from sharewise.runs import cores
     from sharewise.training import TrainSettings
 
     named = read_beside(beside or ())

@@ -10,7 +10,7 @@ Sizes = Mapping[str, Any]
 
 # With decathlon-mini and its default backbone a search ends in three minutes on two cores.
 QUICK_SEARCH: Mapping[str, Sizes] = {
-    "branching": {"epochs": 4, "initialisations": 2},
+    "branching": {"epochs": 4, "initialisations": 2, "finalists": 1},
     "partitioning": {
         "evaluations": 30,
         "initial.epochs": 4,

@@ -15,6 +15,8 @@ OPTIONS = ("epochs", "initialisations", "batch_size", "lr")
 
 def branching(asked: Asked) -> None:
     """Search the tree of branches."""
+    from sharewise.cli._workers import workers
+    from sharewise.runs import cores
     from sharewise.search import SearchSettings, search_branching
 
     read_settings(SearchSettings, asked.more, **asked.own)  # refuses before the data are made
@@ -22,13 +24,15 @@ def branching(asked: Asked) -> None:
     sizes = search_sizes(data, "branching", quick=asked.quick)
     settings = read_settings(SearchSettings, asked.more, sizes=sizes, **asked.own)
     folder = asked.folder(run_name(data))
-    with progress(f"Searching {folder}") as show:
+    # Processes are for finalists alone; without them none begins.
+    with progress(f"Searching {folder}") as show, workers(cores()) as executor:
         result = search_branching(
             backbone,
             data,
             budget=asked.budget,
             settings=settings,
             seed=asked.seed,
+            executor=executor,
             run=folder,
             resume=asked.resume,
             device=asked.device,

@@ -24,7 +24,8 @@ def partitioning(asked: Asked) -> None:
     """Search which channels each task uses and updates."""
     word = _check_strategy(asked.own["strategy"])
     _check_device(asked.device)
-    from sharewise.cli._workers import cores, workers
+    from sharewise.cli._workers import workers
+    from sharewise.runs import cores
     from sharewise.search import PartitionSettings, search_partitioning
 
     own = {

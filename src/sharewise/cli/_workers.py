@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import pickle
 import signal
 from collections.abc import Callable, Iterator
@@ -18,12 +17,6 @@ from sharewise.runs import end_with_parent
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-def cores() -> int:
-    """How many processors this process may use: the usual number of workers."""
-    usable = getattr(os, "sched_getaffinity", None)  # not on every system
-    return len(usable(0)) if usable is not None else os.cpu_count() or 1
 
 
 @contextmanager

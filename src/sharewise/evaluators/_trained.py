@@ -19,13 +19,14 @@ class Trained:
     """Trains each architecture in full, and judges it on the validation split.
 
     `initial` is the common initialisation; None trains from scratch. The score of a task is its
-    first metric, negative where lower is better.
+    first metric, negative where lower is better; the measures are all metrics, as they are.
     """
 
     backbone: Backbone
     data: TaskData
     settings: TrainSettings
     initial: Initial | None = None
+    device: str = "cpu"
 
     def evaluate(
         self, architectures: Sequence[Architecture], *, seed: int
@@ -40,10 +41,15 @@ class Trained:
         else:
             network = self.initial.start(architecture, self.backbone, tasks, seed=seed)
         with one_thread():
-            scores = train(network, self.data, settings=self.settings, seed=seed, device="cpu")
-        found = {}
-        for task in tasks:
+            scores = train(
+                network, self.data, settings=self.settings, seed=seed, device=self.device
+            )
+        found: dict[str, float] = {}
+        measures: dict[str, dict[str, float]] = {}
+        for task in sorted(tasks, key=lambda task: task.name):
             metric = task.metrics[0]
             value = scores[task.name][metric.name]
             found[task.name] = -value if metric.lower_is_better else value
-        return Evaluation(dict(sorted(found.items())), self.settings.epochs)
+            for name, figure in scores[task.name].items():
+                measures.setdefault(name, {})[task.name] = figure
+        return Evaluation(found, self.settings.epochs, measures=measures)

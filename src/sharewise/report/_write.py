@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sharewise.errors import FormatError
 from sharewise.report._answer import answer
+from sharewise.report._finalist_trees import finalist_trees
 from sharewise.report._page import (
     figure,
     figures,
@@ -225,6 +226,7 @@ def _search(facts: Facts) -> Iterator[str]:
             "The darker a cell, the more of the initialisations let its two tasks share the stage"
             f" (blank: none, full colour: all).{outlines}",
         )
+    yield from finalist_trees(facts)
     if curves := progress(facts):
         yield "<h3>Uncertainty, cost and losses</h3>"
         yield tiles(curves, _curves_caption(facts), large=True)

@@ -51,8 +51,8 @@ def candidates(
 ) -> list[Candidate]:
     """The trees inside the budget that may explain the votes, best first.
 
-    All trees of a small space; of a large one every nested clustering, and before them what single
-    moves make of the best.
+    All trees of a small space; of a large one every nested clustering, and what single moves make
+    of the best of them.
 
     Args:
         shared: how often two tasks shared, in [0, 1], [stages, tasks, tasks].
@@ -67,9 +67,11 @@ def candidates(
         return sorted(map(judge.judge, every), key=_order)
     linkage = _Linkage(shared)
     trees = {linkage.nested(counts) for counts in _shapes(len(shared), len(tasks), allows)}
-    found = sorted(map(judge.candidate, trees), key=_order)
-    climbed = [_climb(start, space, judge, allows) for start in found[:_STARTS]]
-    return sorted({each.architecture: each for each in [*found, *climbed]}.values(), key=_order)
+    clusterings = sorted(map(judge.candidate, trees), key=_order)
+    found = {each.architecture: each for each in clusterings}
+    for start in clusterings[:_STARTS]:
+        found |= _climb(start, space, judge, allows)
+    return sorted(found.values(), key=_order)
 
 
 def _order(candidate: Candidate) -> tuple[float, int, str]:
@@ -102,21 +104,20 @@ class _Judge:
 
 def _climb(
     best: Candidate, space: Branching, judge: _Judge, allows: Callable[[tuple[int, ...]], bool]
-) -> Candidate:
-    """The best that random single moves lead to, uphill; the same moves in every process."""
+) -> dict[Architecture, Candidate]:
+    """All that random single moves, uphill, lead past; the same moves in every process."""
     rng = np.random.default_rng(0)
-    seen = {best.architecture}
+    seen = {best.architecture: best}
     idle = 0
     while idle < _IDLE_MOVES:
         tree = space.vary(best.architecture, rng)
         idle += 1
         if tree in seen or not allows(tree.num_branches):
             continue
-        seen.add(tree)
-        here = judge.judge(tree)
+        here = seen[tree] = judge.judge(tree)
         if _order(here) < _order(best):
             best, idle = here, 0
-    return best
+    return seen
 
 
 def log_evidence(shared: Matrix, blocks: Blocks, *, votes: int) -> float:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
+
+from sharewise.runs import cores
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -41,8 +42,7 @@ class Crew:
 @contextmanager
 def crew(members: int, device: torch.device) -> Iterator[Crew]:
     """A crew for this many members; on a CPU each gets one thread of torch's own meanwhile."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    workers = min(members, cores or 1)
+    workers = min(members, cores())
     if members == 1 or device.type != "cpu":
         yield Crew(None)
         return

@@ -6,14 +6,14 @@ Source: Guo, Lee and Ulbricht, "Learning to branch for multi-task learning" (ICM
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from sharewise.architecture import Architecture
 from sharewise.backbones import Backbone
@@ -21,11 +21,12 @@ from sharewise.costs import CostTable
 from sharewise.data import Batch, TaskData
 from sharewise.errors import BudgetError, DataError
 from sharewise.evaluation import Budget
-from sharewise.networks import sharing_probability
+from sharewise.evaluators import Trained, check_executor
 from sharewise.search._consensus import Candidate
 from sharewise.search._crew import Crew, crew
+from sharewise.search._finalists import Finalist, best, judge, seeds_of, shortlist
 from sharewise.search._header import header_of
-from sharewise.search._member import Member, Moment, Prices, check_finite, entropy
+from sharewise.search._member import Member, Moment, Prices, check_finite
 from sharewise.search._read_off import (
     Bound,
     inherit,
@@ -36,7 +37,7 @@ from sharewise.search._read_off import (
 )
 from sharewise.search._result import SearchResult
 from sharewise.search._settings import SearchSettings
-from sharewise.search._state import State, make_state
+from sharewise.search._state import State, gates_entry, make_state
 from sharewise.search._store import SearchStore
 from sharewise.tasks import Task, check_tasks
 from sharewise.training import pick_device, seeded
@@ -52,6 +53,7 @@ def search_branching(  # noqa: PLR0913 - the public face: each is one decision o
     budget: Budget,
     settings: SearchSettings = DEFAULTS,
     seed: int = 0,
+    executor: Executor | None = None,
     run: str | Path | None = None,
     resume: bool = False,
     device: str | torch.device = "auto",
@@ -61,8 +63,9 @@ def search_branching(  # noqa: PLR0913 - the public face: each is one decision o
 
     Several supernets (`settings.initialisations`) are trained from different weights on the train
     split; the architecture is read off their gates. It is to be built with fresh weights and
-    trained from scratch, as the paper does. The validation split is read only with
-    update="held-out", the test split never.
+    trained from scratch, as the paper does. With `settings.finalists` several trees are trained,
+    and the one that gains most over sharing all, on the validation split, is returned. That split
+    is read for this and with update="held-out" only, the test split never.
 
     The same seed, settings and data give the same journal, byte for byte, on one machine's CPU,
     interrupted or not. The caller's random state is left as it was.
@@ -74,18 +77,23 @@ def search_branching(  # noqa: PLR0913 - the public face: each is one decision o
             on the device, and a tree's latency is the sum over its branches.
         settings: see `SearchSettings`.
         seed: of the weights, the batch order and the gates.
+        executor: trains finalists, in processes and to the same result; None: they are trained
+            here, one after another.
         run: a folder for settings.json, journal.jsonl, checkpoint/ and architecture.json.
         resume: go on with what the folder holds.
         device: see `sharewise.training.pick_device`.
-        progress: called after each epoch with its journal entry and "epochs".
+        progress: called after each epoch with its journal entry and "epochs", and with finalists
+            by {"part": "finalists", "done": trainings, "jobs": trainings in all}.
 
     Raises:
         BudgetError: even the fully shared network is over budget, or the budget bounds `use`.
-        InputError: the backbone does not take the data's inputs, or a setting does not fit.
+        InputError: the backbone does not take the data's inputs, a setting does not fit, or the
+            executor has threads.
         TrainingError: a loss is NaN or infinite; says which task and step. The run resumes.
         RunError: the folder belongs to another search, or cannot be written.
     """
     check_tasks(data.tasks)
+    check_executor(executor)
     job = _Job(backbone.at(data.input_shape), data, settings, seed, pick_device(device))
     bound = _bound(job, budget)
     words = {"budget": budget.to_dict(), "search": settings.to_dict(), "seed": seed}
@@ -94,21 +102,20 @@ def search_branching(  # noqa: PLR0913 - the public face: each is one decision o
     state = make_state(
         job.backbone, data.tasks, settings=settings, seed=seed, device=job.device, prices=prices
     )
-    store = None if run is None else SearchStore.open(Path(run), header, resume=resume)
-    if store is not None:
-        store.restore(state)
+    store = SearchStore.open(None if run is None else Path(run), header, resume=resume)
+    store.restore(state)
+    tell = progress or _quiet
     with crew(len(state.members), job.device) as workers:
         for epoch in range(len(state.entries) + 1, settings.epochs + 1):
             with seeded(job.device, seed=seed, epoch=epoch):
                 state.entries.append(_advance(job, state, workers, epoch=epoch))
-            if store is not None:
-                store.keep(state)
-            if progress is not None:
-                progress({**state.entries[-1], "epochs": settings.epochs})
-    last, found = _read(job, state, bound)
-    architecture = found[0].architecture
-    if store is not None:
-        store.finish(last, architecture)
+            store.keep(state)
+            tell({**state.entries[-1], "epochs": settings.epochs})
+    found = _read(job, state, bound)
+    finalists = _finalists(job, found, store, executor, tell)
+    architecture = best(finalists) if finalists else found[0].architecture
+    last = read_off_entry(found, votes_of(state.members), bound, finalists)
+    store.finish(last, architecture)
     return SearchResult(
         architecture=architecture,
         backbone=job.backbone,
@@ -117,7 +124,7 @@ def search_branching(  # noqa: PLR0913 - the public face: each is one decision o
         shared_cost=bound.shared,
         table=bound.table,
         votes=votes_of(state.members),
-        journal=(*state.entries, last),
+        journal=(*state.entries, *store.trained, last),
         header=header,
         inherited=inherit(state.members, architecture),
     )
@@ -183,7 +190,7 @@ def _advance(job: _Job, state: State, workers: Crew, *, epoch: int) -> dict[str,
         "temperature": settings.temperature_at(share, epoch),
         "losses": {name: sums[name] / counts[name] for name in sorted(sums)},
         "active": sum(active) / len(active),
-        **_gates_entry(state),
+        **gates_entry(state),
     }
 
 
@@ -239,40 +246,34 @@ def _step(
     return numbers
 
 
-def _gates_entry(state: State) -> dict[str, Any]:
-    """What the gates say after an epoch, as JSON values rounded to four digits."""
-    with torch.no_grad():
-        sharing, expected, gates = [], [], []
-        for member in state.members:
-            logits = list(member.logits)
-            sharing.append(sharing_probability(logits).cpu())
-            expected.append(member.prices.expected(logits).cpu())
-            layers = [torch.softmax(layer, dim=-1).cpu() for layer in logits]
-            gates += [
-                [rounded(layer[i]) for layer in layers]
-                for i in range(member.supernet.initialisations)
-            ]
-        entropies = [entropy(list(member.logits)) for member in state.members]
-    stages = list(zip(*entropies, strict=True))
-    return {
-        "entropy": [round(sum(stage) / len(stage), 4) for stage in stages],
-        "sharing": rounded(torch.cat(sharing).mean(dim=0)),
-        "expected_cost": round(float(torch.cat(expected).mean()), 4),
-        "gates": gates,
-    }
-
-
-def rounded(values: Tensor) -> Any:
-    """Nested lists of the values, each to four digits."""
-    return [rounded(value) for value in values] if values.ndim else round(float(values), 4)
-
-
-def _read(job: _Job, state: State, bound: Bound) -> tuple[dict[str, Any], list[Candidate]]:
-    """The journal's last entry, and the candidates, best first."""
+def _read(job: _Job, state: State, bound: Bound) -> list[Candidate]:
+    """The candidates, best first."""
     names = list(job.tasks)
-    votes = votes_of(state.members)
     if job.settings.read_off == "argmax":
-        found = [read_argmax(state.members[0], names, bound)]
-    else:
-        found = read_consensus(votes, names, bound)
-    return read_off_entry(found, votes, bound), found
+        return [read_argmax(state.members[0], names, bound)]
+    return read_consensus(votes_of(state.members), names, bound)
+
+
+def _finalists(
+    job: _Job,
+    found: Sequence[Candidate],
+    store: SearchStore,
+    executor: Executor | None,
+    tell: Progress,
+) -> tuple[Finalist, ...]:
+    """The trained finalists; none where the settings ask for none, or there is but one tree."""
+    trees = shortlist([each.architecture for each in found], job.settings.finalists)
+    if len(trees) == 1:
+        return ()
+    return judge(
+        trees,
+        Trained(job.backbone, job.data, job.settings.training, device=str(job.device)),
+        seeds=seeds_of(job.seed, 1 + job.settings.rejudged),
+        record=store,
+        executor=executor,
+        tell=tell,
+    )
+
+
+def _quiet(step: dict[str, Any]) -> None:
+    return None

@@ -16,6 +16,7 @@ from sharewise.costs import CostTable
 from sharewise.evaluation import Budget, Cost
 from sharewise.networks import chosen_nodes, inherited_weights, sharing_probability
 from sharewise.search._consensus import Candidate, Matrix, candidates, sharing
+from sharewise.search._finalists import Finalist, best
 from sharewise.search._member import Member
 from sharewise.spaces import Branching
 
@@ -77,25 +78,34 @@ def read_argmax(member: Member, tasks: Sequence[str], bound: Bound) -> Candidate
     return Candidate(architecture, _agreement(architecture, tasks, probability))
 
 
-def read_off_entry(found: Sequence[Candidate], votes: Votes, bound: Bound) -> Any:
-    """The journal's last line; sharing is how often tasks share, [stages][tasks][tasks]."""
-    costs = [bound.table.of(each.architecture) for each in found[:_KEPT]]
-    return {
-        "read_off": {
-            "sharing": sharing(votes).round(4).tolist(),
-            "candidates": [
-                {
-                    "num_branches": list(each.architecture.num_branches),
-                    "score": round(each.score, 4),
-                    "params": cost.params,
-                    "macs": cost.macs,
-                    "architecture": each.architecture.to_dict(),
-                }
-                for each, cost in zip(found, costs, strict=False)
-            ],
-            "chosen": 0,
-        }
+def read_off_entry(
+    found: Sequence[Candidate], votes: Votes, bound: Bound, finalists: Sequence[Finalist]
+) -> dict[str, Any]:
+    """The journal's last line; sharing is how often tasks share, [stages][tasks][tasks].
+
+    Without finalists the first candidate is the answer, else the finalist of the number `chosen`.
+    """
+
+    def described(tree: Architecture, **words: Any) -> dict[str, Any]:
+        cost = bound.table.of(tree)
+        branches = list(tree.num_branches)
+        costs = {"params": cost.params, "macs": cost.macs}
+        return {"num_branches": branches, **words, **costs, "architecture": tree.to_dict()}
+
+    entry = {
+        "sharing": sharing(votes).round(4).tolist(),
+        "candidates": [
+            described(each.architecture, score=round(each.score, 4)) for each in found[:_KEPT]
+        ],
+        "chosen": 0,
     }
+    if finalists:
+        entry["finalists"] = [
+            described(each.architecture, gain=each.gain, gains=list(each.gains))
+            for each in finalists
+        ]
+        entry["chosen"] = [each.architecture for each in finalists].index(best(finalists))
+    return {"read_off": entry}
 
 
 def inherit(members: Sequence[Member], architecture: Architecture) -> dict[str, Tensor]:

@@ -9,8 +9,11 @@ from typing import Any, Literal
 
 from sharewise.errors import InputError
 from sharewise.search._temperature import Exponential, PerEpoch, Temperature
+from sharewise.settings import check_count
+from sharewise.training import TrainSettings
 
 _FALLING = Exponential()
+_TRAINING = TrainSettings()
 _WORDS = {
     "gates": ("soft", "straight-through"),
     "update": ("joint", "alternate", "held-out"),
@@ -58,6 +61,11 @@ class SearchSettings:
         stacked: train initialisations in one stacked batch; None: where no stage has convolutions.
         read_off: "consensus" clusters how often tasks share a node over the initialisations;
             "argmax" takes the tree of the largest gates of the first initialisation.
+        finalists: the first trees of the consensus, which are trained from scratch and compared on
+            the validation split, the fully shared one always among them (ours; 1 takes the first
+            untrained, as the source does). Where gates say little, this is what decides.
+        rejudged: with how many other seeds finalists are trained again.
+        training: the training of a finalist.
 
     Raises:
         InputError: a value outside these bounds.
@@ -81,11 +89,16 @@ class SearchSettings:
     update: Literal["joint", "alternate", "held-out"] = "joint"
     stacked: bool | None = None
     read_off: Literal["consensus", "argmax"] = "consensus"
+    finalists: int = 1
+    rejudged: int = 1
+    training: TrainSettings = _TRAINING
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
             _check(name, isinstance(getattr(self, name), int) and getattr(self, name) >= 1, self)
         count = self.initialisations
+        check_count("finalists", self.finalists)
+        check_count("rejudged", self.rejudged, least=0)
         _check("initialisations", count is None or (type(count) is int and count >= 1), self)
         nodes = (self.nodes,) if isinstance(self.nodes, int) else tuple(self.nodes)
         _check("nodes", bool(nodes) and all(type(n) is int and n >= 1 for n in nodes), self)
@@ -138,7 +151,10 @@ class SearchSettings:
     def to_dict(self) -> dict[str, Any]:
         """The settings as JSON values, in the order of the fields."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return values | {"temperature": self.temperature.to_dict()}
+        return values | {
+            "temperature": self.temperature.to_dict(),
+            "training": self.training.to_dict(),
+        }
 
 
 def _check(name: str, holds: bool, settings: SearchSettings) -> None:

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from sharewise.backbones import Backbone
-from sharewise.networks import LoopedSupernet, StackedSupernet, Supernet
-from sharewise.search._member import Member, Prices
+from sharewise.networks import LoopedSupernet, StackedSupernet, Supernet, sharing_probability
+from sharewise.search._member import Member, Prices, entropy
 from sharewise.search._settings import SearchSettings
 from sharewise.tasks import Task
 from sharewise.training import adam_tensors, load_adam, part
@@ -81,3 +81,31 @@ def make_state(
             for supernet, number in zip(supernets, seeds, strict=False)
         ]
     )
+
+
+def gates_entry(state: State) -> dict[str, Any]:
+    """What the gates say after an epoch, as JSON values rounded to four digits."""
+    with torch.no_grad():
+        sharing, expected, gates = [], [], []
+        for member in state.members:
+            logits = list(member.logits)
+            sharing.append(sharing_probability(logits).cpu())
+            expected.append(member.prices.expected(logits).cpu())
+            layers = [torch.softmax(layer, dim=-1).cpu() for layer in logits]
+            gates += [
+                [_rounded(layer[i]) for layer in layers]
+                for i in range(member.supernet.initialisations)
+            ]
+        entropies = [entropy(list(member.logits)) for member in state.members]
+    stages = list(zip(*entropies, strict=True))
+    return {
+        "entropy": [round(sum(stage) / len(stage), 4) for stage in stages],
+        "sharing": _rounded(torch.cat(sharing).mean(dim=0)),
+        "expected_cost": round(float(torch.cat(expected).mean()), 4),
+        "gates": gates,
+    }
+
+
+def _rounded(values: Tensor) -> Any:
+    """Nested lists of the values, each to four digits."""
+    return [_rounded(value) for value in values] if values.ndim else round(float(values), 4)

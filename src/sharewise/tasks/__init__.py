@@ -15,7 +15,7 @@ from sharewise.tasks._labels import MISSING
 from sharewise.tasks._pixels import resized
 from sharewise.tasks._segmentation import segmentation
 from sharewise.tasks._single import binary, classification, regression
-from sharewise.tasks._task import Metric, Task, check_tasks, masked_loss, mean
+from sharewise.tasks._task import Metric, Task, check_tasks, masked_loss, mean, metric_directions
 
 __all__ = [
     "MISSING",
@@ -30,6 +30,7 @@ __all__ = [
     "keypoints",
     "masked_loss",
     "mean",
+    "metric_directions",
     "multi_dilation",
     "normals",
     "regression",

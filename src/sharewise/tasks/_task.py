@@ -123,6 +123,25 @@ def check_tasks(tasks: Sequence[Task]) -> None:
     check_names(task.name for task in tasks)
 
 
+def metric_directions(tasks: Sequence[Task]) -> dict[str, bool]:
+    """{metric: lower_is_better} over all tasks.
+
+    Raises:
+        InputError: two tasks have a metric of one name and opposite directions.
+    """
+    directions: dict[str, bool] = {}
+    for task in tasks:
+        for metric in task.metrics:
+            if directions.setdefault(metric.name, metric.lower_is_better) != metric.lower_is_better:
+                raise InputError(
+                    rule="A metric of one name has one direction in all tasks.",
+                    found=f"{metric.name!r} of task {task.name!r}, where lower is better for some "
+                    "tasks and higher for others",
+                    fix="Rename it in one of the tasks.",
+                )
+    return directions
+
+
 def check_count(name: str, *, what: str, found: int, least: int) -> None:
     """Raises InputError where the task `name` has fewer classes or outputs than it needs."""
     if found < least:

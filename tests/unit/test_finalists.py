@@ -1,0 +1,185 @@
+"""Finalists of a branching search: the consensus's first trees, trained and compared."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import statistics
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from _small_search import Backwards
+
+import sharewise as sw
+from sharewise.errors import InputError
+from sharewise.scores import relative_gain
+from sharewise.tasks import metric_directions
+
+BACKBONE = sw.backbones.mlp(6, (4, 4))
+TRAINING = sw.TrainSettings(epochs=2, batch_size=32)
+SETTINGS = sw.SearchSettings(
+    epochs=2, initialisations=2, batch_size=32, nodes=3, finalists=4, rejudged=1, training=TRAINING
+)
+BUDGET = sw.Budget(params=1.6)
+
+
+def small_data() -> Any:
+    return sw.data.planted((2, 2), samples=160, outputs=4, inputs=6)
+
+
+def search(run: Path | None = None, **changes: Any) -> sw.SearchResult:
+    given: dict[str, Any] = {"budget": BUDGET, "settings": SETTINGS, "device": "cpu"} | changes
+    data = given.pop("data", None) or small_data()
+    return sw.search_branching(BACKBONE, data, run=run, **given)
+
+
+def finalists(result: sw.SearchResult) -> list[dict[str, Any]]:
+    return list(result.journal[-1]["read_off"]["finalists"])
+
+
+def test_finalists_are_trained_from_scratch_and_the_one_that_gains_most_is_the_answer() -> None:
+    data = small_data()
+    result = search()
+    trained = [entry for entry in result.journal if "trained" in entry]
+    trees = {
+        tree.digest: tree
+        for tree in (sw.Architecture.from_dict(each["architecture"]) for each in finalists(result))
+    }
+    shared = sw.Architecture.shared(result.architecture.tasks, 2)
+    assert len(trees) == 4
+    assert shared in trees.values()
+    assert len(trained) == 2 * 4
+    scores = {}
+    for entry in trained:
+        tree = trees[entry["trained"]]
+        assert BUDGET.allows(sw.cost(tree, BACKBONE, data.tasks), result.shared_cost)
+        network = sw.build(tree, result.backbone, data.tasks, seed=entry["seed"])
+        again = sw.train(network, data, settings=TRAINING, seed=entry["seed"], device="cpu")
+        assert again == entry["scores"]
+        scores[tree.digest, entry["seed"]] = again
+    seeds = sorted({entry["seed"] for entry in trained})
+    gains = {}
+    for digest, tree in trees.items():
+        found = [
+            relative_gain(
+                scores[digest, seed], scores[shared.digest, seed], metric_directions(data.tasks)
+            )
+            for seed in seeds
+        ]
+        gains[tree] = statistics.fmean(found)
+    assert gains[shared] == 0
+    assert gains[result.architecture] == max(gains.values())
+
+
+def test_planted_groups_are_found_where_the_gates_have_hardly_been_trained() -> None:
+    data = sw.data.planted((2, 2), seed=1)
+    backbone = sw.backbones.mlp(32, (8, 8))
+    shared = sw.cost(sw.Architecture.shared(data.truth.tasks, 2), backbone, data.tasks)
+    pairs = sw.Architecture.from_levels([data.truth.levels[-1]] * 2)
+    budget = sw.Budget(params=sw.cost(pairs, backbone, data.tasks).params / shared.params)
+    settings = sw.SearchSettings(
+        epochs=1,
+        initialisations=1,
+        finalists=40,  # more than there are inside the budget
+        rejudged=0,
+        training=sw.TrainSettings(epochs=30, lr=3e-3),
+    )
+    result = sw.search_branching(backbone, data, budget=budget, settings=settings, device="cpu")
+    assert result.architecture.levels[-1] == data.truth.levels[-1]
+
+
+def test_the_fully_shared_tree_is_a_finalist_wherever_the_consensus_places_it() -> None:
+    settings = dataclasses.replace(SETTINGS, finalists=2)
+    tasks = small_data().tasks
+    shared = sw.Architecture.shared(sorted(task.name for task in tasks), 2)
+    for seed in range(3):
+        result = search(settings=settings, seed=seed)
+        trees = [sw.Architecture.from_dict(each["architecture"]) for each in finalists(result)]
+        assert len(trees) == 2
+        assert shared in trees
+
+
+def test_one_finalist_is_not_trained() -> None:
+    result = search(settings=dataclasses.replace(SETTINGS, finalists=1))
+    assert not any("trained" in entry for entry in result.journal)
+    assert "finalists" not in result.journal[-1]["read_off"]
+
+
+def test_an_executor_changes_nothing(tmp_path: Path) -> None:
+    search(tmp_path / "here")
+    executor = Backwards()
+    search(tmp_path / "there", executor=executor)
+    assert executor.done == 2 * 4
+    for name in ("journal.jsonl", "architecture.json"):
+        here, there = (tmp_path / folder / name for folder in ("here", "there"))
+        assert here.read_bytes() == there.read_bytes()
+
+
+def test_threads_are_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(1) as pool, pytest.raises(InputError, match="ThreadPoolExecutor"):
+        search(tmp_path / "run", executor=pool)
+    assert not (tmp_path / "run").exists()
+
+
+class StopError(Exception):
+    """Raised by a test's progress."""
+
+
+@pytest.mark.parametrize("after", [0, 1, 5])
+def test_a_search_stopped_between_finalists_goes_on_with_those_that_it_has(
+    tmp_path: Path, after: int
+) -> None:
+    search(tmp_path / "whole")
+
+    def stop(step: dict[str, Any]) -> None:
+        if step.get("part") == "finalists" and step["done"] == after:
+            raise StopError
+
+    with pytest.raises(StopError):
+        search(tmp_path / "parts", progress=stop)
+    executor = Backwards()
+    search(tmp_path / "parts", resume=True, executor=executor)
+    assert executor.done == 2 * 4 - after
+    for name in ("journal.jsonl", "architecture.json"):
+        whole, parts = (tmp_path / folder / name for folder in ("whole", "parts"))
+        assert whole.read_bytes() == parts.read_bytes()
+    executor = Backwards()
+    search(tmp_path / "parts", resume=True, executor=executor)
+    assert executor.done == 0
+
+
+class Sealed:
+    """Data whose test split nobody may open."""
+
+    def __init__(self, data: Any) -> None:
+        self._data = data
+
+    def __getattr__(self, name: str) -> Any:
+        assert name != "test"
+        return getattr(self._data, name)
+
+
+def test_the_test_split_stays_closed_and_the_callers_random_state_is_left_alone() -> None:
+    torch.manual_seed(5)
+    before = torch.random.get_rng_state()
+    assert finalists(search(data=Sealed(small_data())))
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_progress_counts_the_trainings() -> None:
+    heard: list[dict[str, Any]] = []
+    search(progress=heard.append)
+    parts = [step for step in heard if step.get("part") == "finalists"]
+    assert [(step["done"], step["jobs"]) for step in parts] == list(
+        zip(range(9), itertools.repeat(8), strict=False)
+    )
+
+
+@pytest.mark.parametrize("changes", [{"finalists": 0}, {"rejudged": -1}, {"finalists": True}])
+def test_settings_outside_their_bounds_are_refused(changes: dict[str, Any]) -> None:
+    name = next(iter(changes))
+    with pytest.raises(InputError, match=f"Found {name}="):
+        sw.SearchSettings(**changes)
