@@ -115,6 +115,19 @@ def test_a_reader_is_told_how_to_read_them(page: str) -> None:
     assert "<wall>" not in page
 
 
+def test_a_view_along_a_hall_leaves_colours_for_what_is_near(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", Made(levels=[[NAMES]] * 5))
+    values = arrays()
+    for name, array in values.items():
+        if name.endswith("depth.target"):
+            array[...] = np.linspace(1, 4, array.size).reshape(array.shape)
+    far = next(array for name, array in values.items() if name.endswith("depth.target"))
+    far.flat[0] = 200.0
+    write_file(folder, values, content(in_metres=True))
+    text = Text(write_report(folder).read_text(encoding="utf-8")).text
+    assert re.search(r"depth 1 3\.\d+ metres or more", text)
+
+
 def test_rooms_have_metres_and_sides(tmp_path: Path) -> None:
     levels = [[NAMES]] * 5
     folder = write_run(tmp_path / "run", Made(levels=levels))

@@ -37,6 +37,8 @@ _AXES = {
     for side, sign in (("along", 1), ("against", -1))
 }
 Range = tuple[float, float]
+_MOST = 0.95  # of the depths
+_FAR = 3.0  # times the depth within which most are
 
 
 def predictions(facts: Facts) -> Iterator[str]:
@@ -109,11 +111,23 @@ def _paint(kind: Kind, array: Array, between: Range) -> Bytes:
 
 
 def _range(pictures: Pictures, task: str) -> Range:
-    """The least and greatest label among the images: one scale for all pictures of a task."""
+    """One scale for all pictures of a task: from the least label to the greatest.
+
+    Where a few depths are far beyond all others (a view along a hall), it ends before these: else
+    everything near would have one colour.
+    """
+    values = _labels(pictures, task)
+    if not values.size:
+        return 0.0, 1.0
+    low, most, high = map(float, np.quantile(values, (0, _MOST, 1)))
+    is_long = pictures.kinds[task].picture == "depth" and high > _FAR * most
+    return low, most if is_long else high
+
+
+def _labels(pictures: Pictures, task: str) -> Array:
     arrays = [image[task, "target"] for image in pictures.images if (task, "target") in image]
     known = [array[np.isfinite(array)] for array in arrays]
-    values = np.concatenate(known or [np.zeros(1)])
-    return (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
+    return np.concatenate(known or [np.zeros(1)]).astype(np.float64)
 
 
 def _legend(pictures: Pictures, ranges: Mapping[str, Range]) -> Iterator[str]:
@@ -125,6 +139,8 @@ def _legend(pictures: Pictures, ranges: Mapping[str, Range]) -> Iterator[str]:
             words = "".join(_directions(pictures.in_metres))
         else:
             words = _scale(kind, between, pictures.in_metres)
+            if _labels(pictures, task).max(initial=between[1]) > between[1]:
+                words += " or more"
         yield f"<dt>{escape(task)}</dt><dd>{words}</dd>"
     if any(map(_has_gaps, pictures.images)):
         white = _swatch("#ffffff", "")
