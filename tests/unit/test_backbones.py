@@ -59,9 +59,22 @@ def test_convnet_has_the_sizes_of_its_convolutions() -> None:
     assert _params(convnet(0.5)) < _params(backbone) / 3
 
 
-def test_convnet_keeps_channels_last_and_takes_either_order() -> None:
+def test_convnet_of_output_stride_4_has_the_sizes_of_its_convolutions() -> None:
+    backbone = convnet(output_stride=4)
+    pairs = [(3, 32), (32, 32), (32, 64), (64, 96), (96, 96), (96, 96), (96, 64)]
+    norms = 2 * sum(outputs for _, outputs in pairs)
+    assert _params(backbone) == sum(9 * i * o for i, o in pairs) + norms
+    assert backbone.shapes() == ((32, 16, 16), (64, 8, 8), (64, 8, 8))
+    assert [len(layout.hidden) for layout in backbone.layouts()] == [0, 1, 3]
+    with pytest.raises(InputError, match=r"is 4 or 8\. Found output_stride=2\."):
+        convnet(output_stride=2)
+
+
+@pytest.mark.parametrize("stride", [4, 8])
+def test_convnet_keeps_channels_last_and_takes_either_order(stride: int) -> None:
     x = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    stages = nn.Sequential(*[stage.make() for stage in convnet().stages]).eval()
+    backbone = convnet(output_stride=stride)
+    stages = nn.Sequential(*[stage.make() for stage in backbone.stages]).eval()
     output = stages(x)
     assert output.is_contiguous(memory_format=torch.channels_last)
     assert output.equal(stages(x.contiguous(memory_format=torch.channels_last)))

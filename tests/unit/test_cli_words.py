@@ -243,6 +243,7 @@ def test_tensors_are_not_data_of_the_command_line() -> None:
         ("resnet26", None, resnet26()),
         ("vgg16_bn:width=0.1", (3, 32, 32), vgg16_bn(0.1, input_size=32)),
         ("convnet:width=0.5", (1, 20, 20), convnet(0.5, 1, input_size=20)),
+        ("convnet:output_stride=4", (3, 32, 32), convnet(output_stride=4)),
         ("mlp", (7,), mlp(7)),
         ("mlp:widths=4+5", (7,), mlp(7, (4, 5))),
     ],

@@ -212,7 +212,7 @@ def test_layers_of_equal_width_make_a_group_and_the_last_stage_is_the_default() 
 
 @pytest.mark.parametrize(
     ("channels", "tasks", "unit"),
-    [(512, 2, 16), (128, 2, 16), (128, 9, 8), (96, 2, 8), (100, 2, 4), (24, 2, 2), (12, 2, 1)],
+    [(512, 2, 16), (128, 2, 16), (128, 9, 8), (96, 2, 16), (100, 2, 4), (24, 2, 4), (12, 2, 2)],
 )
 def test_channels_are_dealt_in_units_that_leave_a_choice(
     channels: int, tasks: int, unit: int
@@ -249,5 +249,5 @@ def test_layers_of_different_widths_are_groups_of_their_own() -> None:
     groups = hidden_groups(Backbone("mixed", stages, (1, 4, 4)))
     assert groups == (
         HiddenGroup(1, ("0.conv1", "2.conv1"), 8),
-        HiddenGroup(1, ("1.conv1",), 12),
+        HiddenGroup(1, ("1.conv1",), 12, 2),
     )

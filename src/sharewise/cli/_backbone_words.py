@@ -42,11 +42,8 @@ class BackboneWord(Word):
 
 
 _WIDTH: dict[str, Kind] = {"width": NUMBER}
-_RESNET: dict[str, Kind] = {
-    **_WIDTH,
-    "stem": one_of("small", "imagenet"),
-    "output_stride": WHOLE,
-}
+_STRIDE: dict[str, Kind] = {"output_stride": WHOLE}
+_RESNET: dict[str, Kind] = {**_WIDTH, "stem": one_of("small", "imagenet"), **_STRIDE}
 _NETWORK = Kind("the name of a network", "resnet18", str)
 _LIBRARY: dict[str, Kind] = {
     "network": _NETWORK,
@@ -57,7 +54,7 @@ _LIBRARY: dict[str, Kind] = {
 
 
 def _resnet(name: str) -> BackboneWord:
-    return BackboneWord(name, _RESNET, shape=(3, 64, 64), optional=frozenset({"output_stride"}))
+    return BackboneWord(name, _RESNET, shape=(3, 64, 64), optional=frozenset(_STRIDE))
 
 
 def _library(name: str) -> BackboneWord:
@@ -66,7 +63,9 @@ def _library(name: str) -> BackboneWord:
 
 
 BACKBONES: Mapping[str, BackboneWord] = {
-    "convnet": BackboneWord("convnet", _WIDTH, shape=(3, 32, 32)),
+    "convnet": BackboneWord(
+        "convnet", {**_WIDTH, **_STRIDE}, shape=(3, 32, 32), optional=frozenset(_STRIDE)
+    ),
     "mlp": BackboneWord("mlp", {"widths": SIZES, "hidden": WHOLE}, optional=frozenset({"hidden"})),
     "resnet18": _resnet("resnet18"),
     "resnet26": BackboneWord("resnet26", _WIDTH, shape=(3, 72, 72)),

@@ -34,7 +34,7 @@ GLYPHS_BACKBONE = "resnet18:width=0.25,stem=imagenet"
 DECATHLON_BACKBONE = "resnet26:width=0.25"
 # On a thousand small images a domain the ResNet-26 learns little in the epochs that two CPU cores
 # have time for; the plain network needs a fraction of them.
-MINI_BACKBONE = "convnet"
+MINI_BACKBONE = "convnet:output_stride=4"
 DEFAULT_GROUPS = (4, 4)
 
 

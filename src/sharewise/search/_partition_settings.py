@@ -27,7 +27,7 @@ class PartitionSettings(Settings):
             last one that has any, as in the source.
         matrices: "network" has one P for all groups of layers, "group" one for each.
         unit: how many neighbouring channels have the same owners (`HiddenGroup`; the source has 1).
-            None: 16 or a smaller power of two, so that a layer has at least eight units and as many
+            None: 16 or a smaller power of two, so that a layer has at least six units and as many
             as there are tasks.
         source: the task on which the common initialisation is trained; None: the richest one.
         initial: the training of the common initialisation.

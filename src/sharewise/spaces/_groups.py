@@ -11,7 +11,7 @@ from sharewise.errors import InputError
 
 MOST_UNIT = 16
 """Channels: the floats of an AVX-512 register, and the columns of a tile on a GPU."""
-LEAST_UNITS = 8
+LEAST_UNITS = 6
 """Of a group, so that tasks can still have shares of very different size."""
 
 
