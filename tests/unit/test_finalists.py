@@ -51,7 +51,7 @@ def test_finalists_are_trained_from_scratch_and_the_one_that_gains_most_is_the_a
     shared = sw.Architecture.shared(result.architecture.tasks, 2)
     assert len(trees) == 4
     assert shared in trees.values()
-    assert len(trained) == 2 * 4
+    assert len(trained) == 4 + 3  # of the three that are not shared, the better two again
     scores = {}
     for entry in trained:
         tree = trees[entry["trained"]]
@@ -60,18 +60,20 @@ def test_finalists_are_trained_from_scratch_and_the_one_that_gains_most_is_the_a
         again = sw.train(network, data, settings=TRAINING, seed=entry["seed"], device="cpu")
         assert again == entry["scores"]
         scores[tree.digest, entry["seed"]] = again
-    seeds = sorted({entry["seed"] for entry in trained})
-    gains = {}
-    for digest, tree in trees.items():
-        found = [
-            relative_gain(
-                scores[digest, seed], scores[shared.digest, seed], metric_directions(data.tasks)
-            )
-            for seed in seeds
-        ]
-        gains[tree] = statistics.fmean(found)
-    assert gains[shared] == 0
-    assert gains[result.architecture] == max(gains.values())
+    first, second = sorted({entry["seed"] for entry in trained})
+    directions = metric_directions(data.tasks)
+    gains = {
+        key: relative_gain(found, scores[shared.digest, key[1]], directions)
+        for key, found in scores.items()
+    }
+    others = sorted((d for d in trees if d != shared.digest), key=lambda d: -gains[d, first])
+    assert {d for d, seed in scores if seed == second} == {shared.digest, *others[:2]}
+    means = {d: statistics.fmean((gains[d, first], gains[d, second])) for d in others[:2]}
+    assert result.architecture.digest == max({shared.digest: 0.0, **means}.items(), key=_value)[0]
+
+
+def _value(item: tuple[str, float]) -> float:
+    return item[1]
 
 
 def test_planted_groups_are_found_where_the_gates_have_hardly_been_trained() -> None:
@@ -112,7 +114,7 @@ def test_an_executor_changes_nothing(tmp_path: Path) -> None:
     search(tmp_path / "here")
     executor = Backwards()
     search(tmp_path / "there", executor=executor)
-    assert executor.done == 2 * 4
+    assert executor.done == 7
     for name in ("journal.jsonl", "architecture.json"):
         here, there = (tmp_path / folder / name for folder in ("here", "there"))
         assert here.read_bytes() == there.read_bytes()
@@ -142,7 +144,7 @@ def test_a_search_stopped_between_finalists_goes_on_with_those_that_it_has(
         search(tmp_path / "parts", progress=stop)
     executor = Backwards()
     search(tmp_path / "parts", resume=True, executor=executor)
-    assert executor.done == 2 * 4 - after
+    assert executor.done == 7 - after
     for name in ("journal.jsonl", "architecture.json"):
         whole, parts = (tmp_path / folder / name for folder in ("whole", "parts"))
         assert whole.read_bytes() == parts.read_bytes()
@@ -174,7 +176,7 @@ def test_progress_counts_the_trainings() -> None:
     search(progress=heard.append)
     parts = [step for step in heard if step.get("part") == "finalists"]
     assert [(step["done"], step["jobs"]) for step in parts] == list(
-        zip(range(9), itertools.repeat(8), strict=False)
+        zip(range(8), itertools.repeat(7), strict=False)
     )
 
 

@@ -17,16 +17,27 @@ if TYPE_CHECKING:
 # decoders' outputs are, too) and not 2 x 2. Of the ResNets that end so it is the cheapest: with
 # stem=small it is 3 times the multiply-adds at 64 pixels.
 DENSE_BACKBONE = "resnet18:width=0.25,stem=imagenet,output_stride=8"
+# For data that are made here, of 64 pixels: so narrow that tasks stand in each other's way, and
+# that two cores train it for more than a few epochs.
+_NARROW = "resnet18:width=0.125,stem=imagenet,output_stride=8"
 
 # The last stage twice, as in the tree published for Taskonomy, takes 1.5 to 1.6 times what sharing
 # all takes.
 DENSE_BUDGET = "macs=2x"
 
+_TRAINING: Sizes = {"epochs": 8, "batch_size": 32, "lr": 3e-3}
+
 # So that searches end in minutes on two cores, ResNet-34's in less than twenty, and quick tries in
-# three. Many short initialisations: what a single one says of such tasks is faint; a tree is found
-# in what many of them agree on (docs/results/scenes.md).
+# three. What the gates of one supernet say of such tasks is faint: many short initialisations
+# propose trees, and the first of these are trained as comparisons train (docs/results/scenes.md).
 _SEARCH: Mapping[str, Sizes] = {
-    "branching": {"epochs": 4, "batch_size": 32, "initialisations": 12},
+    "branching": {
+        "epochs": 4,
+        "batch_size": 32,
+        "initialisations": 12,
+        "finalists": 12,
+        **{f"training.{name}": value for name, value in _TRAINING.items()},
+    },
     "partitioning": {
         "evaluations": 64,
         "initial.epochs": 6,
@@ -42,8 +53,6 @@ _QUICK: Mapping[str, Sizes] = {
         "distil.steps": 100,
     },
 }
-_TRAINING: Sizes = {"epochs": 4, "batch_size": 32, "lr": 3e-3}
-
 _OPTIONS: Mapping[str, Kind] = {"seed": WHOLE, "size": WHOLE, "samples": WHOLE}
 _ANSWERS: Mapping[str, str] = {
     "normals": "a unit vector for each pixel: right, down, forward",
@@ -56,6 +65,10 @@ _ANSWERS: Mapping[str, str] = {
 def dense_backbone(settings: Mapping[str, Any]) -> str:
     """The default for answers for each pixel, whatever the size."""
     return DENSE_BACKBONE
+
+
+def _narrow_backbone(settings: Mapping[str, Any]) -> str:
+    return _NARROW
 
 
 def _make_scenes(options: Mapping[str, Any], show: Show) -> TaskData:
@@ -95,7 +108,7 @@ DENSE_WORDS: Mapping[str, DataWord] = {
         licence="None needed: drawn by sharewise.",
         make=_make_scenes,
         answers=_scenes_answers,
-        backbone=dense_backbone,
+        backbone=_narrow_backbone,
         budget=DENSE_BUDGET,
         search=_SEARCH,
         quick=_QUICK,
@@ -112,7 +125,7 @@ DENSE_WORDS: Mapping[str, DataWord] = {
         licence="Freedoom (BSD); the package vizdoom: MIT.",
         make=_make_doom,
         answers=_doom_answers,
-        backbone=dense_backbone,
+        backbone=_narrow_backbone,
         budget=DENSE_BUDGET,
         search=_SEARCH,
         quick=_QUICK,

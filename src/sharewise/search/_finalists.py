@@ -40,7 +40,10 @@ class Record(Protocol):
 
 @dataclass(frozen=True)
 class Finalist:
-    """A tree with its gains over sharing all on the validation split, in percent, one a seed."""
+    """A tree with its gains over sharing all on the validation split, in percent.
+
+    One gain for each seed that it was trained with: fewer where better trees left it behind.
+    """
 
     architecture: Architecture
     gains: tuple[float, ...]
@@ -52,15 +55,15 @@ class Finalist:
 
 
 def best(finalists: Sequence[Finalist]) -> Architecture:
-    """The tree that gains most; of equal ones the first."""
-    return max(finalists, key=lambda each: each.gain).architecture
+    """Of the trees that were trained most often the one that gains most; of equals the first."""
+    return max(finalists, key=lambda each: (len(each.gains), each.gain)).architecture
 
 
 def shortlist(found: Sequence[Architecture], count: int) -> tuple[Architecture, ...]:
     """The first so many of the trees, the fully shared one among them: gains are over it."""
     if count == 1:
         return (found[0],)
-    shared = Architecture.shared(found[0].tasks, found[0].num_stages)
+    shared = _shared(found)
     chosen = list(found[:count])
     if shared not in chosen:
         chosen[count - 1 :] = [shared]
@@ -76,33 +79,32 @@ def judge(
     executor: Executor | None,
     tell: Tell,
 ) -> tuple[Finalist, ...]:
-    """Train every tree with every seed, and give their gains; in the order of the trees.
+    """Train all trees with the first seed, and with each further one the better half again.
 
-    Of one seed all trees see the same batches, and equal branches begin with equal weights.
+    Successive halving (Jamieson and Talwalkar, AISTATS 2016) by the mean gain so far. The fully
+    shared tree is trained with every seed: gains are over it. Of one seed all trees see the same
+    batches, and equal branches begin with equal weights.
+
+    Returns:
+        The trees in their order, with their gains.
     """
-    asked = [
-        {"trained": tree.digest, "seed": seed, "epochs": trained.settings.epochs}
-        for seed in seeds
-        for tree in trees
-    ]
-    tell({"part": "finalists", "done": 0, "jobs": len(asked)})
-    entries = []
-    for entry in _entries(asked, trees, trained, record, executor):
-        entries.append(entry)
-        tell({"part": "finalists", "done": len(entries), "jobs": len(asked)})
     directions = metric_directions(trained.data.tasks)
-    shared = Architecture.shared(trees[0].tasks, trees[0].num_stages).digest
-    scores = {(entry["trained"], entry["seed"]): entry["scores"] for entry in entries}
-    return tuple(
-        Finalist(
-            tree,
-            tuple(
-                relative_gain(scores[tree.digest, seed], scores[shared, seed], directions)
-                for seed in seeds
-            ),
-        )
-        for tree in trees
-    )
+    shared = _shared(trees)
+    others = [tree for tree in trees if tree != shared]
+    counts = _halved(len(others), len(seeds))
+    gains: dict[Architecture, list[float]] = {tree: [] for tree in trees}
+    done, jobs = 0, sum(counts) + len(counts)
+    tell({"part": "finalists", "done": done, "jobs": jobs})
+    for seed, count in zip(seeds, counts, strict=True):
+        others = sorted(others, key=lambda tree: -statistics.fmean(gains[tree] or [0.0]))[:count]
+        scores: dict[Architecture, Scores] = {}
+        for tree, found in _train([shared, *others], seed, trained, record, executor):
+            scores[tree] = found
+            done += 1
+            tell({"part": "finalists", "done": done, "jobs": jobs})
+        for tree, found in scores.items():
+            gains[tree].append(relative_gain(found, scores[shared], directions))
+    return tuple(Finalist(tree, tuple(gains[tree])) for tree in trees)
 
 
 def seeds_of(seed: int, count: int) -> tuple[int, ...]:
@@ -110,25 +112,36 @@ def seeds_of(seed: int, count: int) -> tuple[int, ...]:
     return tuple(_FIRST_SEED * (i + 1) + seed for i in range(count))
 
 
-def _entries(
-    asked: Sequence[Mapping[str, Any]],
+def _shared(trees: Sequence[Architecture]) -> Architecture:
+    return Architecture.shared(trees[0].tasks, trees[0].num_stages)
+
+
+def _halved(count: int, rounds: int) -> list[int]:
+    """How many are left in each round: all, half of them, a quarter, and so on; one at least."""
+    return [-(-count // 2**number) for number in range(rounds)]
+
+
+def _train(
     trees: Sequence[Architecture],
+    seed: int,
     trained: Trained,
     record: Record,
     executor: Executor | None,
-) -> Iterator[Mapping[str, Any]]:
-    """The journal's entries of all trainings, in order; those that it has are taken from it."""
-    by_digest = {tree.digest: tree for tree in trees}
+) -> Iterator[tuple[Architecture, Scores]]:
+    """The trees with their scores, in order; trainings that the record has are taken from it."""
+    asked = [
+        {"trained": tree.digest, "seed": seed, "epochs": trained.settings.epochs} for tree in trees
+    ]
     known = [record.known(words) for words in asked]
     works = (
-        partial(trained.evaluate, [by_digest[words["trained"]]], seed=words["seed"])
-        for words, entry in zip(asked, known, strict=True)
+        partial(trained.evaluate, [tree], seed=seed)
+        for tree, entry in zip(trees, known, strict=True)
         if entry is None
     )
     # A few ahead of the one that is waited for: the data travel with each, and may be large.
     begun: deque[Callable[[], tuple[Evaluation, ...]]] = deque()
     ahead = 1 if executor is None else cores() + 1
-    for words, entry in zip(asked, known, strict=True):
+    for tree, words, entry in zip(trees, asked, known, strict=True):
         while len(begun) < ahead and (work := next(works, None)) is not None:
             begun.append(work if executor is None else executor.submit(work).result)
         if entry is not None:
@@ -137,7 +150,7 @@ def _entries(
             (evaluation,) = begun.popleft()()
             made = {**words, "scores": _scores(evaluation)}
         record.append(made)
-        yield made
+        yield tree, made["scores"]
 
 
 def _scores(evaluation: Evaluation) -> Scores:

@@ -64,7 +64,7 @@ class SearchSettings:
         finalists: the first trees of the consensus, which are trained from scratch and compared on
             the validation split, the fully shared one always among them (ours; 1 takes the first
             untrained, as the source does). Where gates say little, this is what decides.
-        rejudged: with how many other seeds finalists are trained again.
+        rejudged: with how many other seeds finalists are trained again, each time the better half.
         training: the training of a finalist.
 
     Raises:
