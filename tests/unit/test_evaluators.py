@@ -285,7 +285,11 @@ def test_full_training_scores_each_architecture_on_the_validation_split(initial:
         network = build(architecture, backbone, data.tasks, seed=6)
         scores = train(network, data, settings=ONCE, seed=6, device="cpu")
         expected = {"kind": scores["kind"]["accuracy"], "size": -scores["size"]["mse"]}
-        assert evaluation == Evaluation(expected, steps=1)
+        measures = {
+            "accuracy": {"kind": scores["kind"]["accuracy"]},
+            "mse": {"size": scores["size"]["mse"]},
+        }
+        assert evaluation == Evaluation(expected, steps=1, measures=measures)
         assert evaluation.score == pytest.approx(sum(expected.values()) / 2)
     started = Trained(backbone, make_data(), ONCE, initial).evaluate([space.share_all()], seed=6)
     network = initial.start(space.share_all(), backbone, TASKS, seed=6)
