@@ -54,7 +54,7 @@ def arrays() -> dict[str, Any]:
     for number in range(2):
         found[f"{number}.input"] = rng.integers(0, 256, (3, SIDE, SIDE)).astype(np.uint8)
         for side in ("target", "output"):
-            flat = rng.uniform(1, 3, (SIDE, SIDE)).astype(np.float16)
+            flat = rng.uniform(2, 5, (SIDE, SIDE)).astype(np.float16)
             vector = rng.normal(size=(3, SIDE, SIDE))
             vector /= np.linalg.norm(vector, axis=0)
             labels = rng.integers(-1, 3, (SIDE, SIDE)).astype(np.int16)

@@ -35,7 +35,7 @@ _SEARCH: Mapping[str, Sizes] = {
         "epochs": 4,
         "batch_size": 32,
         "initialisations": 12,
-        "finalists": 12,
+        "finalists": 8,
         **{f"training.{name}": value for name, value in _TRAINING.items()},
     },
     "partitioning": {

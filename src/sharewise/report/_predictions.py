@@ -37,8 +37,8 @@ _AXES = {
     for side, sign in (("along", 1), ("against", -1))
 }
 Range = tuple[float, float]
-_MOST = 0.95  # of the depths
-_FAR = 3.0  # times the depth within which most are
+_MOST = 0.9  # of the depths
+_FAR = 2.0  # times the depth within which most are
 
 
 def predictions(facts: Facts) -> Iterator[str]:
