@@ -18,14 +18,16 @@ def branching(asked: Asked) -> None:
     from sharewise.cli._workers import workers
     from sharewise.runs import cores
     from sharewise.search import SearchSettings, search_branching
+    from sharewise.training import pick_device
 
     read_settings(SearchSettings, asked.more, **asked.own)  # refuses before the data are made
     data, backbone = asked.world()
     sizes = search_sizes(data, "branching", quick=asked.quick)
     settings = read_settings(SearchSettings, asked.more, sizes=sizes, **asked.own)
     folder = asked.folder(run_name(data))
-    # Processes are for finalists alone; without them none begins.
-    with progress(f"Searching {folder}") as show, workers(cores()) as executor:
+    # For finalists alone: without them no process begins. A GPU takes one after another.
+    count = cores() if pick_device(asked.device).type == "cpu" else 1
+    with progress(f"Searching {folder}") as show, workers(count) as executor:
         result = search_branching(
             backbone,
             data,
