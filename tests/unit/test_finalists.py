@@ -40,6 +40,17 @@ def finalists(result: sw.SearchResult) -> list[dict[str, Any]]:
     return list(result.journal[-1]["read_off"]["finalists"])
 
 
+class Sealed:
+    """Data whose test split nobody may open."""
+
+    def __init__(self, data: Any) -> None:
+        self._data = data
+
+    def __getattr__(self, name: str) -> Any:
+        assert name != "test"
+        return getattr(self._data, name)
+
+
 def test_finalists_are_trained_from_scratch_and_the_one_that_gains_most_is_the_answer() -> None:
     data = small_data()
     result = search()
@@ -126,6 +137,19 @@ def test_threads_are_refused_before_anything_is_written(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+def test_a_metric_of_two_directions_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    data = Sealed(small_data())
+    first = data.tasks[0]
+    metric = dataclasses.replace(first.metrics[0], lower_is_better=False)
+    data.tasks = (
+        dataclasses.replace(first, metrics=(metric,)),
+        *data.tasks[1:],
+    )
+    with pytest.raises(InputError, match="A metric of one name has one direction"):
+        search(tmp_path / "run", data=data)
+    assert not (tmp_path / "run").exists()
+
+
 class StopError(Exception):
     """Raised by a test's progress."""
 
@@ -151,17 +175,6 @@ def test_a_search_stopped_between_finalists_goes_on_with_those_that_it_has(
     executor = Backwards()
     search(tmp_path / "parts", resume=True, executor=executor)
     assert executor.done == 0
-
-
-class Sealed:
-    """Data whose test split nobody may open."""
-
-    def __init__(self, data: Any) -> None:
-        self._data = data
-
-    def __getattr__(self, name: str) -> Any:
-        assert name != "test"
-        return getattr(self._data, name)
 
 
 def test_the_test_split_stays_closed_and_the_callers_random_state_is_left_alone() -> None:

@@ -8,34 +8,23 @@ from __future__ import annotations
 
 import statistics
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from sharewise.architecture import Architecture
 from sharewise.evaluators import Evaluation, Trained
 from sharewise.runs import cores
 from sharewise.scores import Scores, relative_gain
+from sharewise.search._store import SearchStore
 from sharewise.tasks import metric_directions
 
 # The seeds of comparisons start at 0: what is chosen must not be chosen for its luck with these.
 _FIRST_SEED = 1_000_000
 
 Tell = Callable[[dict[str, Any]], None]
-
-
-class Record(Protocol):
-    """Where trainings are kept, in order."""
-
-    def known(self, asked: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """The entry that answers what is asked, if it is there."""
-        ...
-
-    def append(self, entry: dict[str, Any]) -> None:
-        """Keep an entry."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -75,7 +64,7 @@ def judge(
     trained: Trained,
     *,
     seeds: Sequence[int],
-    record: Record,
+    store: SearchStore,
     executor: Executor | None,
     tell: Tell,
 ) -> tuple[Finalist, ...]:
@@ -98,7 +87,7 @@ def judge(
     for seed, count in zip(seeds, counts, strict=True):
         others = sorted(others, key=lambda tree: -statistics.fmean(gains[tree] or [0.0]))[:count]
         scores: dict[Architecture, Scores] = {}
-        for tree, found in _train([shared, *others], seed, trained, record, executor):
+        for tree, found in _train([shared, *others], seed, trained, store, executor):
             scores[tree] = found
             done += 1
             tell({"part": "finalists", "done": done, "jobs": jobs})
@@ -125,14 +114,14 @@ def _train(
     trees: Sequence[Architecture],
     seed: int,
     trained: Trained,
-    record: Record,
+    store: SearchStore,
     executor: Executor | None,
 ) -> Iterator[tuple[Architecture, Scores]]:
-    """The trees with their scores, in order; trainings that the record has are taken from it."""
+    """The trees with their scores, in order; trainings that the store has are taken from it."""
     asked = [
         {"trained": tree.digest, "seed": seed, "epochs": trained.settings.epochs} for tree in trees
     ]
-    known = [record.known(words) for words in asked]
+    known = [store.known(words) for words in asked]
     works = (
         partial(trained.evaluate, [tree], seed=seed)
         for tree, entry in zip(trees, known, strict=True)
@@ -149,7 +138,7 @@ def _train(
         else:
             (evaluation,) = begun.popleft()()
             made = {**words, "scores": _scores(evaluation)}
-        record.append(made)
+        store.append(made)
         yield tree, made["scores"]
 
 

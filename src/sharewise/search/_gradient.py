@@ -39,7 +39,7 @@ from sharewise.search._result import SearchResult
 from sharewise.search._settings import SearchSettings
 from sharewise.search._state import State, gates_entry, make_state
 from sharewise.search._store import SearchStore
-from sharewise.tasks import Task, check_tasks
+from sharewise.tasks import Task, check_tasks, metric_directions
 from sharewise.training import pick_device, seeded
 
 Progress = Callable[[dict[str, Any]], None]
@@ -87,13 +87,15 @@ def search_branching(  # noqa: PLR0913 - the public face: each is one decision o
 
     Raises:
         BudgetError: even the fully shared network is over budget, or the budget bounds `use`.
-        InputError: the backbone does not take the data's inputs, a setting does not fit, or the
-            executor has threads.
+        InputError: the backbone does not take the data's inputs, a setting does not fit, the
+            executor has threads, or finalists have a metric of one name and two directions.
         TrainingError: a loss is NaN or infinite; says which task and step. The run resumes.
         RunError: the folder belongs to another search, or cannot be written.
     """
     check_tasks(data.tasks)
     check_executor(executor)
+    if settings.finalists > 1:
+        metric_directions(data.tasks)  # refused now, and not after the supernets
     job = _Job(backbone.at(data.input_shape), data, settings, seed, pick_device(device))
     bound = _bound(job, budget)
     words = {"budget": budget.to_dict(), "search": settings.to_dict(), "seed": seed}
@@ -269,7 +271,7 @@ def _finalists(
         trees,
         Trained(job.backbone, job.data, job.settings.training, device=str(job.device)),
         seeds=seeds_of(job.seed, 1 + job.settings.rejudged),
-        record=store,
+        store=store,
         executor=executor,
         tell=tell,
     )
