@@ -76,6 +76,18 @@ def test_another_header_shows_both_sides_of_what_differs(tmp_path: Path) -> None
     assert path.read_bytes() == before
 
 
+def test_of_long_values_only_what_differs_is_shown_and_no_more_than_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    search = {f"a long name of a setting {i}": i for i in range(20)}
+    Journal.open(path, HEADER | {"search": search, "gates": [0.25] * 1000})
+    other = search | {"a long name of a setting 7": 8}
+    said = message(lambda: Journal.open(path, HEADER | {"search": other, "gates": [0.5] * 1000}))
+    assert "search.a long name of a setting 7 is 7 there and 8 here" in said
+    assert "setting 6" not in said
+    assert "gates is [0.25, 0.25, " in said
+    assert len(said) < 600
+
+
 def test_the_order_of_keys_in_a_header_does_not_matter(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     Journal.open(path, {"a": {"x": 1, "y": float("nan")}, "b": 2})

@@ -283,8 +283,11 @@ def test_a_run_is_begun_once(done: Done) -> None:
     [
         ({"seed": 4}, "seed is 3 there and 4 here"),
         ({"budget": Budget(use=0.5)}, 'budget is {"use": 0.6} there and {"use": 0.5} here'),
-        ({"strategy": RandomSearch()}, '"name": "RandomSearch"'),
-        ({"settings": replace(SETTINGS, freeze_below=True)}, '"freeze_below": true'),
+        ({"strategy": RandomSearch()}, 'there and "RandomSearch" here'),
+        (
+            {"settings": replace(SETTINGS, freeze_below=True)},
+            "search.freeze_below is false there and true here",
+        ),
         ({"data": make_data(seed=1, flat=True)}, make_data(seed=1, flat=True).fingerprint),
         ({"backbone": mlp(16, widths=(6, 6), hidden=9)}, '"hidden": 9'),
     ],

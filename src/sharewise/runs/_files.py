@@ -6,12 +6,14 @@ import contextlib
 import itertools
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from sharewise.errors import FormatError, InputError, RunError
 
 _NUMBER = itertools.count()
+_MOST_SHOWN = 80  # characters of a value in an error
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:
@@ -93,13 +95,31 @@ def disk_error(path: Path, error: OSError) -> RunError:
 
 
 def differences(there: dict[str, Any], here: dict[str, Any]) -> str:
-    """Both sides of each key that differs, as one phrase."""
+    """Both sides of each key that differs, as one phrase; of a long dictionary its own keys."""
     return "; ".join(
-        f"{key} is {_show(there, key)} there and {_show(here, key)} here"
-        for key in dict.fromkeys((*there, *here))
-        if _show(there, key) != _show(here, key)
+        f"{key} is {_brief(first)} there and {_brief(second)} here"
+        for key, first, second in _differing(there, here)
     )
+
+
+def _differing(
+    there: dict[str, Any], here: dict[str, Any], above: str = ""
+) -> Iterator[tuple[str, str, str]]:
+    for key in dict.fromkeys((*there, *here)):
+        sides = _show(there, key), _show(here, key)
+        if sides[0] == sides[1]:
+            continue
+        first, second = there.get(key), here.get(key)
+        long = max(map(len, sides)) > _MOST_SHOWN
+        if long and isinstance(first, dict) and isinstance(second, dict):
+            yield from _differing(first, second, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", *sides
 
 
 def _show(side: dict[str, Any], key: str) -> str:
     return json.dumps(side[key], sort_keys=True) if key in side else "missing"
+
+
+def _brief(text: str) -> str:
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
