@@ -1,11 +1,13 @@
 """Do the per-task networks of a partition cost what their multiply-adds say?
 
 Each task's compact network (`networks.extract`) is timed in turn with the network that uses every
-channel, in this process, one thread, processor time; both as they are deployed, with norms folded
-into convolutions (`networks.fold`), and several times in a row. A figure is the ratio of the two
-times over the ratio of their multiply-adds: 1.0 means that the multiply-adds tell the truth.
+channel, in this process, one thread, processor time, several times in a row; both as they are
+deployed: in PyTorch with norms folded into convolutions (`networks.fold`), and exported to ONNX
+(`networks.export`) in ONNX Runtime. A figure is the ratio of the two times over the ratio of their
+multiply-adds: 1.0 means that the multiply-adds tell the truth.
 
-    python benchmarks/compact.py [--json] [--run RUN] [--batch 16] [--repeats 20]
+    python benchmarks/compact.py [--json] [--run RUN] [--engine pytorch onnx] [--batch 1 16 64]
+                                 [--repeats 20] [--tasks]
 
 Without a run it takes partitions of the published sampler in the last stage, and in the last two
 stages, of a ResNet-26 at 72 x 72.
@@ -14,11 +16,13 @@ stages, of a ResNet-26 at 72 x 72.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import torch
 from _figures import arguments, print_figure, ratios, spread
 from torch import Tensor
@@ -27,12 +31,13 @@ import sharewise as sw
 from sharewise.architecture import Architecture
 from sharewise.cli._rebuild import rebuild
 from sharewise.costs import CostTable
-from sharewise.networks import Network, build, extract, fold
+from sharewise.networks import Network, build, export, extract, fold
 from sharewise.search import hidden_groups
 from sharewise.spaces import Partitioning
 from sharewise.tasks import Task
 
 World = tuple[Architecture, sw.Backbone, tuple[Task, ...]]
+Forward = Callable[[Tensor], object]
 GOAL = 0.15
 IN_A_ROW = 5  # as it is used: its weights are in the cache, not those of the other network
 
@@ -48,45 +53,67 @@ def sampled() -> Iterator[tuple[str, World]]:
         yield " and ".join(stages), (space.decode(vector), backbone, tasks)
 
 
-def measure(name: str, world: World, *, batch: int, repeats: int) -> None:
+def measure(
+    name: str, world: World, *, engine: str, batches: Sequence[int], repeats: int, each: bool
+) -> None:
+    """Print the worst task of each batch size, and each task before it where that is asked for."""
     architecture, backbone, tasks = world
     table = CostTable.measure(backbone, tasks)
     network = build(architecture, backbone, tasks).eval()
-    inputs = torch.randn(batch, *backbone.input_shape)
     costs = table.of(architecture).per_task
-    found = []
+    found: dict[int, list[float]] = {batch: [] for batch in batches}
     for task in tasks:
-        alone = fold(extract(network, task.name, backbone=backbone))
         every = Architecture.shared([task.name], backbone.num_stages)
-        dense = fold(build(every, backbone, [task]))
-        steps = [partial(forward, alone, inputs)] * repeats
-        times = statistics.median(ratios(steps, partial(forward, dense, inputs)))
         macs = costs[task.name].macs / CostTable.measure(backbone, [task]).of(every).macs
-        found.append(times / macs)
+        alone = ENGINES[engine](extract(network, task.name, backbone=backbone), backbone)
+        dense = ENGINES[engine](build(every, backbone, [task]), backbone)
+        for batch in batches:
+            inputs = torch.randn(batch, *backbone.input_shape)
+            steps = [partial(several, alone, inputs)] * repeats
+            times = statistics.median(ratios(steps, partial(several, dense, inputs)))
+            found[batch].append(times / macs)
+            if each:
+                words = f"{name}, {engine}, batches of {batch}: {task.name}, time"
+                print_figure(words, times, unit=f"of dense, multiply-adds {macs:.3f}")
+    for batch, values in found.items():
         print_figure(
-            f"{name}: {task.name}, time", times, unit=f"of dense, multiply-adds {macs:.3f}"
+            f"{name}, {engine}, batches of {batch}: time over multiply-adds, worst task",
+            max(values, key=lambda ratio: abs(ratio - 1)),
+            unit="",
+            spread=spread(values),
+            goal=1 + GOAL,
         )
-    worst = max(found, key=lambda ratio: abs(ratio - 1))
-    print_figure(
-        f"{name}: time over multiply-adds, worst task",
-        worst,
-        unit="",
-        spread=spread(found),
-        goal=1 + GOAL,
-    )
+
+
+def in_pytorch(network: Network, backbone: sw.Backbone) -> Forward:
+    return fold(network)
+
+
+def in_onnx(network: Network, backbone: sw.Backbone) -> Forward:
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = 1
+    with tempfile.TemporaryDirectory() as folder:
+        file = export(network, Path(folder) / "network.onnx", to="onnx", backbone=backbone).path
+        session = onnxruntime.InferenceSession(file, settings, providers=["CPUExecutionProvider"])
+    return lambda inputs: session.run(None, {"inputs": inputs.numpy()})
+
+
+ENGINES = {"pytorch": in_pytorch, "onnx": in_onnx}
 
 
 @torch.no_grad()
-def forward(network: Network, inputs: Tensor) -> None:
+def several(forward: Forward, inputs: Tensor) -> None:
     for _ in range(IN_A_ROW):
-        network(inputs)
+        forward(inputs)
 
 
 def main() -> None:
     parser = arguments(__doc__.splitlines()[0])
     parser.add_argument("--run", type=Path, help="a partitioning run, in place of sampled ones")
-    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--engine", nargs="+", choices=list(ENGINES), default=list(ENGINES))
+    parser.add_argument("--batch", nargs="+", type=int, default=[1, 16, 64])
     parser.add_argument("--repeats", type=int, default=20)
+    parser.add_argument("--tasks", action="store_true", help="a line for each task, too")
     given = parser.parse_args()
     torch.set_num_threads(1)
     if given.run is None:
@@ -97,7 +124,15 @@ def main() -> None:
             [(str(given.run), (searched.architecture, searched.backbone, searched.data.tasks))]
         )
     for name, world in worlds:
-        measure(name, world, batch=given.batch, repeats=given.repeats)
+        for engine in given.engine:
+            measure(
+                name,
+                world,
+                engine=engine,
+                batches=given.batch,
+                repeats=given.repeats,
+                each=given.tasks,
+            )
 
 
 if __name__ == "__main__":
