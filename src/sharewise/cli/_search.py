@@ -14,7 +14,7 @@ from sharewise.cli import _search_branching, _search_partitioning
 from sharewise.cli._asked import Asked
 from sharewise.cli._backbone_words import check_backbone
 from sharewise.cli._data_words import read_data, word_of
-from sharewise.cli._dense_words import DENSE_BUDGET
+from sharewise.cli._dense_words import DENSE_BUDGET, MADE_BUDGET
 from sharewise.cli._folder_words import said_columns
 from sharewise.cli._options import (
     AsJson,
@@ -88,7 +88,7 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
             " network), params_m (millions), macs_g (giga), latency_ms (branching), use=0.5"
             " (partitioning: the share of channels that a task uses, in the mean)."
             f" Default: {_search_branching.BUDGET} ({DENSE_BUDGET} for qm9 and answers for each"
-            f" pixel), or {_search_partitioning.BUDGET}.",
+            f" pixel, {MADE_BUDGET} for scenes and doom), or {_search_partitioning.BUDGET}.",
             show_default=False,
         ),
     ] = None,

@@ -35,11 +35,12 @@ def finalist_trees(facts: Facts) -> Iterator[str]:
     yield "<h3>What the first trees gained</h3>"
     yield (
         f"<figure>{table(heads, rows, label='Trees that were trained, and what they gained')}"
-        f"<figcaption>The first {len(finalists)} trees that the initialisations agree on, in this"
-        f" order, trained from scratch with {seeds} that no comparison takes, after each seed the"
-        " better half again. Gains are means over tasks on the validation split, ± their sample"
-        " standard deviation over seeds; of the trees that were trained most often the one that"
-        " gains most is the answer.</figcaption></figure>"
+        f"<figcaption>{len(finalists)} trees that the initialisations agree on, the first of each"
+        f" shape before others, trained from scratch with {seeds} that no comparison takes, after"
+        " each seed the better half again. Gains are means over tasks on the validation split,"
+        " ± their sample standard deviation over seeds; of the trees that were trained most often"
+        " the answer is the cheapest that gains as much as the best one, give or take the standard"
+        " error of that one's mean.</figcaption></figure>"
     )
 
 

@@ -1,4 +1,4 @@
-"""Finalists: the consensus's first trees, trained from scratch and compared on validation (ours).
+"""Finalists: trees of the consensus, trained from scratch and compared on validation (ours).
 
 The source takes one tree from the gates. On tasks whose gates hardly move, what twelve supernets
 agree on is little more than which trees are worth a look; a short training of each says more.
@@ -6,6 +6,7 @@ agree on is little more than which trees are worth a look; a short training of e
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -42,18 +43,41 @@ class Finalist:
         """The mean over seeds."""
         return statistics.fmean(self.gains)
 
+    @property
+    def error(self) -> float:
+        """The standard error of that mean; 0 of one seed, which does not tell."""
+        count = len(self.gains)
+        return statistics.stdev(self.gains) / math.sqrt(count) if count > 1 else 0.0
 
-def best(finalists: Sequence[Finalist]) -> Architecture:
-    """Of the trees that were trained most often the one that gains most; of equals the first."""
-    return max(finalists, key=lambda each: (len(each.gains), each.gain)).architecture
+
+def best(finalists: Sequence[Finalist], price: Callable[[Architecture], float]) -> Architecture:
+    """The cheapest tree that gains as much as the best one within the best one's standard error.
+
+    Of those that were trained most often; of equals the first. A tree that costs more than another
+    has to show what for: the one-standard-error rule (Breiman, Friedman, Olshen and Stone,
+    Classification and regression trees, 1984).
+    """
+    most = max(len(each.gains) for each in finalists)
+    judged = [each for each in finalists if len(each.gains) == most]
+    top = max(judged, key=lambda each: each.gain)
+    near = [each.architecture for each in judged if each.gain >= top.gain - top.error]
+    return min(near, key=price)
 
 
 def shortlist(found: Sequence[Architecture], count: int) -> tuple[Architecture, ...]:
-    """The first so many of the trees, the fully shared one among them: gains are over it."""
+    """So many of the trees, the fully shared one among them: gains are over it.
+
+    The first tree of each shape (branches per stage) and then the others, each in their order.
+    Where gates say little, trees of one shape are near one another, in how they train, too; and the
+    best explanations of the votes are the small ones, which leave most of a budget unused.
+    """
     if count == 1:
         return (found[0],)
     shared = _shared(found)
-    chosen = list(found[:count])
+    shapes: dict[tuple[int, ...], Architecture] = {}
+    for tree in found:
+        shapes.setdefault(tree.num_branches, tree)
+    chosen = list(dict.fromkeys([*shapes.values(), *found]))[:count]
     if shared not in chosen:
         chosen[count - 1 :] = [shared]
     return tuple(chosen)

@@ -64,8 +64,9 @@ def search_branching(  # noqa: PLR0913 - the public face: each is one decision o
     Several supernets (`settings.initialisations`) are trained from different weights on the train
     split; the architecture is read off their gates. It is to be built with fresh weights and
     trained from scratch, as the paper does. With `settings.finalists` several trees are trained,
-    and the one that gains most over sharing all, on the validation split, is returned. That split
-    is read for this and with update="held-out" only, the test split never.
+    and the cheapest is returned of those that gain most over sharing all on the validation split,
+    give or take a standard error. That split is read for this and with update="held-out" only, the
+    test split never.
 
     The same seed, settings and data give the same journal, byte for byte, on one machine's CPU,
     interrupted or not. The caller's random state is left as it was.
@@ -115,7 +116,7 @@ def search_branching(  # noqa: PLR0913 - the public face: each is one decision o
             tell({**state.entries[-1], "epochs": settings.epochs})
     found = _read(job, state, bound)
     finalists = _finalists(job, found, store, executor, tell)
-    architecture = best(finalists) if finalists else found[0].architecture
+    architecture = best(finalists, bound.price) if finalists else found[0].architecture
     last = read_off_entry(found, votes_of(state.members), bound, finalists)
     store.finish(last, architecture)
     return SearchResult(

@@ -35,6 +35,12 @@ class Bound:
     def allows(self, architecture: Architecture) -> bool:
         return self.budget.allows(self.table.of(architecture), self.shared)
 
+    def price(self, architecture: Architecture) -> float:
+        """Parameters where the budget bounds them, else multiply-adds."""
+        cost = self.table.of(architecture)
+        by_params = self.budget.params is not None or self.budget.params_m is not None
+        return float(cost.params if by_params else cost.macs)
+
     def allows_counts(self, counts: tuple[int, ...], tasks: Sequence[str]) -> bool:
         """As `allows`, for any architecture with these numbers of branches per stage.
 
@@ -104,7 +110,8 @@ def read_off_entry(
             described(each.architecture, gain=each.gain, gains=list(each.gains))
             for each in finalists
         ]
-        entry["chosen"] = [each.architecture for each in finalists].index(best(finalists))
+        chosen = best(finalists, bound.price)
+        entry["chosen"] = [each.architecture for each in finalists].index(chosen)
     return {"read_off": entry}
 
 

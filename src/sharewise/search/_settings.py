@@ -61,9 +61,10 @@ class SearchSettings:
         stacked: train initialisations in one stacked batch; None: where no stage has convolutions.
         read_off: "consensus" clusters how often tasks share a node over the initialisations;
             "argmax" takes the tree of the largest gates of the first initialisation.
-        finalists: the first trees of the consensus, which are trained from scratch and compared on
-            the validation split, the fully shared one always among them (ours; 1 takes the first
-            untrained, as the source does). Where gates say little, this is what decides.
+        finalists: how many trees of the consensus, the first of each shape before others and the
+            fully shared one always, are trained from scratch and compared on the validation split
+            (ours; 1 takes the first untrained, as the source does). Where gates say little, this
+            is what decides.
         rejudged: with how many other seeds finalists are trained again, each time the better half.
         training: the training of a finalist.
 
