@@ -75,7 +75,7 @@ def test_searches_and_trainings_of_slow_data_are_shorter_unless_asked(
     words = ("search", SMALL, "--backbone", dilated, "--run", run)
     assert call(capsys, *words, "--epochs", "1").code == 0
     settings = read_json(run / "settings.json")
-    assert settings["budget"] == {"macs": 2}  # the last stage twice would not be inside 1.5
+    assert settings["budget"] == {"macs": 3}  # two of five tasks can part from the rest
     chosen = settings["search"]
     assert chosen["initialisations"] == DATA["scenes"].search["branching"]["initialisations"]
     assert chosen["epochs"] == 1
