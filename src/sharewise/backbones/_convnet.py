@@ -52,8 +52,9 @@ def convnet(
 
     With output stride 4, stage1 is a convolution of 32 channels and stride 2; stage2 is one of 32,
     a max pool and one of 64; stage3 is four of 96, 96, 96 and 64, on planes of a quarter of the
-    input's height. Slices of its three hidden layers take little longer than their multiply-adds
-    say; on planes of an eighth they take up to a third longer (docs/results/partitioning.md).
+    input's height. Slices of its three hidden layers take up to a fifth longer than their
+    multiply-adds say, in batches of 64, and a tenth where they are exported to ONNX; on planes of
+    an eighth they take up to a third longer (docs/results/partitioning.md).
 
     On a thousand images a domain they learn in fewer epochs than a residual network of many layers.
     Features lie in memory with their channels last, which CPUs pool much faster.

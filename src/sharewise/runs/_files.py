@@ -97,7 +97,7 @@ def disk_error(path: Path, error: OSError) -> RunError:
 def differences(there: dict[str, Any], here: dict[str, Any]) -> str:
     """Both sides of each key that differs, as one phrase; of a long dictionary its own keys."""
     return "; ".join(
-        f"{key} is {_brief(first)} there and {_brief(second)} here"
+        f"{key} is {_brief(first, second)} there and {_brief(second, first)} here"
         for key, first, second in _differing(there, here)
     )
 
@@ -121,5 +121,12 @@ def _show(side: dict[str, Any], key: str) -> str:
     return json.dumps(side[key], sort_keys=True) if key in side else "missing"
 
 
-def _brief(text: str) -> str:
-    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
+def _brief(text: str, other: str) -> str:
+    """A line of it at most, from a little before where it leaves the other."""
+    if len(text) <= _MOST_SHOWN:
+        return text
+    pairs = zip(text, other, strict=False)
+    same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+    start = max(0, same - _MOST_SHOWN // 4)
+    end = start + _MOST_SHOWN
+    return f"{'…' if start else ''}{text[start:end]}{'…' if end < len(text) else ''}"

@@ -68,8 +68,8 @@ def shortlist(found: Sequence[Architecture], count: int) -> tuple[Architecture, 
     """So many of the trees, the fully shared one among them: gains are over it.
 
     The first tree of each shape (branches per stage) and then the others, each in their order.
-    Where gates say little, trees of one shape are near one another, in how they train, too; and the
-    best explanations of the votes are the small ones, which leave most of a budget unused.
+    Where gates say little, the best explanations of the votes are small trees of one shape: they
+    leave much of a budget unused, and trainings hardly tell them apart (docs/results/scenes.md).
     """
     if count == 1:
         return (found[0],)

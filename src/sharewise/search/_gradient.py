@@ -116,8 +116,8 @@ def search_branching(  # noqa: PLR0913 - the public face: each is one decision o
             tell({**state.entries[-1], "epochs": settings.epochs})
     found = _read(job, state, bound)
     finalists = _finalists(job, found, store, executor, tell)
-    architecture = best(finalists, bound.price) if finalists else found[0].architecture
-    last = read_off_entry(found, votes_of(state.members), bound, finalists)
+    architecture = best(finalists, prices.of_tree) if finalists else found[0].architecture
+    last = read_off_entry(found, votes_of(state.members), bound, finalists, architecture)
     store.finish(last, architecture)
     return SearchResult(
         architecture=architecture,

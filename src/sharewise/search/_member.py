@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sharewise.architecture import Architecture
 from sharewise.costs import CostTable
 from sharewise.data import Batch
 from sharewise.errors import TrainingError
@@ -56,6 +57,10 @@ class Prices:
             heads = sum(float(c.macs if macs else c.params) for c in table.heads.values())
         shared = max(sum(stages) + heads, 1e-12)
         return cls(tuple(stage / shared for stage in stages), heads / shared)
+
+    def of_tree(self, tree: Architecture) -> float:
+        """The relative cost of a tree."""
+        return sum(map(math.prod, zip(self.nodes, tree.num_branches, strict=True))) + self.heads
 
     def expected(self, logits: Gates) -> Tensor:
         """The expected relative cost of each initialisation, [initialisations], differentiable."""

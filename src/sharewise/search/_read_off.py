@@ -16,7 +16,7 @@ from sharewise.costs import CostTable
 from sharewise.evaluation import Budget, Cost
 from sharewise.networks import chosen_nodes, inherited_weights, sharing_probability
 from sharewise.search._consensus import Candidate, Matrix, candidates, sharing
-from sharewise.search._finalists import Finalist, best
+from sharewise.search._finalists import Finalist
 from sharewise.search._member import Member
 from sharewise.spaces import Branching
 
@@ -34,12 +34,6 @@ class Bound:
 
     def allows(self, architecture: Architecture) -> bool:
         return self.budget.allows(self.table.of(architecture), self.shared)
-
-    def price(self, architecture: Architecture) -> float:
-        """Parameters where the budget bounds them, else multiply-adds."""
-        cost = self.table.of(architecture)
-        by_params = self.budget.params is not None or self.budget.params_m is not None
-        return float(cost.params if by_params else cost.macs)
 
     def allows_counts(self, counts: tuple[int, ...], tasks: Sequence[str]) -> bool:
         """As `allows`, for any architecture with these numbers of branches per stage.
@@ -85,11 +79,15 @@ def read_argmax(member: Member, tasks: Sequence[str], bound: Bound) -> Candidate
 
 
 def read_off_entry(
-    found: Sequence[Candidate], votes: Votes, bound: Bound, finalists: Sequence[Finalist]
+    found: Sequence[Candidate],
+    votes: Votes,
+    bound: Bound,
+    finalists: Sequence[Finalist],
+    answer: Architecture,
 ) -> dict[str, Any]:
     """The journal's last line; sharing is how often tasks share, [stages][tasks][tasks].
 
-    Without finalists the first candidate is the answer, else the finalist of the number `chosen`.
+    `chosen` is the number of the answer among the finalists, or without them among the candidates.
     """
 
     def described(tree: Architecture, **words: Any) -> dict[str, Any]:
@@ -110,8 +108,7 @@ def read_off_entry(
             described(each.architecture, gain=each.gain, gains=list(each.gains))
             for each in finalists
         ]
-        chosen = best(finalists, bound.price)
-        entry["chosen"] = [each.architecture for each in finalists].index(chosen)
+        entry["chosen"] = [each.architecture for each in finalists].index(answer)
     return {"read_off": entry}
 
 
