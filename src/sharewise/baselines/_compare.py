@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from sharewise.tasks import metric_directions
 from sharewise.training import pick_device
 
 DEFAULTS = CompareSettings()
+_TURNS, _REPEATS = 3, 10  # of measuring latency
 Progress = Callable[[dict[str, Any]], None]
 Plan = dict[str, dict[int, tuple[Architecture, ...]]]
 """{row: {seed: architectures}}."""
@@ -60,7 +61,7 @@ def compare(  # noqa: PLR0913 - the public face: each is one decision of the cal
     where a branch that occurs in several networks starts from the same weights in each. The
     validation split selects the epoch, and the test split is evaluated once, at the end of a
     training. Equal architectures are trained once, whatever rows they belong to. Latency is
-    measured at the end, one network after another, once no worker runs any more.
+    measured at the end, all networks in turn, once no worker runs any more.
 
     With a run, each training has a folder run/comparison/<architecture digest>-seed<k>/ with
     scores.json (validation) and test.json, and a comparison that was killed goes on from there to
@@ -207,16 +208,32 @@ def _run_jobs(
     return results
 
 
+def _trees(plan: Plan) -> Iterator[Architecture]:
+    return (tree for row in plan.values() for trees in row.values() for tree in trees)
+
+
 def _costs(plan: Plan, terms: Terms, table: CostTable) -> dict[Architecture, Cost]:
-    """What every architecture costs, with the latency of one sample on an idle machine."""
-    costs: dict[Architecture, Cost] = {}
-    for tree in (tree for row in plan.values() for trees in row.values() for tree in trees):
-        if tree not in costs:
-            network = build(tree, terms.backbone, terms.data.tasks)
-            shape = terms.backbone.input_shape
-            latency_ms = measure_latency(network, shape, device=terms.device)
-            costs[tree] = dataclasses.replace(table.of(tree), latency_ms=latency_ms)
-    return costs
+    """What every architecture costs, with the latency of one sample on an idle machine.
+
+    All are timed several times in turn, and each in its best turn: a slow second of the machine
+    would otherwise make one network look slow.
+    """
+    networks = {
+        tree: build(tree, terms.backbone, terms.data.tasks) for tree in dict.fromkeys(_trees(plan))
+    }
+    turns = [
+        {
+            tree: measure_latency(
+                network, terms.backbone.input_shape, device=terms.device, repeats=_REPEATS
+            )
+            for tree, network in networks.items()
+        }
+        for _ in range(_TURNS)
+    ]
+    return {
+        tree: dataclasses.replace(table.of(tree), latency_ms=min(turn[tree] for turn in turns))
+        for tree in networks
+    }
 
 
 def _rows(
