@@ -287,22 +287,6 @@ def test_one_seed_has_no_spread_and_random_trees_may_be_left_out() -> None:
         comparison.row("random")
 
 
-def test_a_slow_second_of_the_machine_makes_no_network_slow(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    calls: list[nn.Module] = []
-
-    def measured(network: nn.Module, *shape: object, **more: object) -> float:
-        calls.append(network)
-        return 50.0 if len(calls) <= 2 else float(len(network.branches))  # type: ignore[arg-type]
-
-    monkeypatch.setattr("sharewise.baselines._compare.measure_latency", measured)
-    comparison = compare(TREE, make_backbone(), make_data(), budget=BUDGET, settings=ONE)
-    assert [row.latency_ms for row in comparison.rows] == [
-        len(build(row.architectures[0], make_backbone(), TASKS).branches) for row in comparison.rows
-    ]
-
-
 def test_equal_architectures_are_trained_once() -> None:
     events: list[dict[str, Any]] = []
     comparison = compare(

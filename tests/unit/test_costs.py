@@ -13,7 +13,14 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from sharewise.architecture import Architecture, Group, Owners, Partition
 from sharewise.backbones import Backbone, Stage, mlp, resnet18, resnet26, vgg16_bn
-from sharewise.costs import CostTable, cost, head_costs, measure_latency, stage_costs
+from sharewise.costs import (
+    CostTable,
+    cost,
+    head_costs,
+    measure_latencies,
+    measure_latency,
+    stage_costs,
+)
 from sharewise.errors import InputError, UnknownLayerError
 from sharewise.networks import build
 from sharewise.tasks import Task, binary, classification
@@ -255,6 +262,22 @@ def test_threads_come_back_after_an_error() -> None:
     assert network.training
 
 
+def test_a_slow_second_of_the_machine_makes_no_network_slow() -> None:
+    calls = []
+
+    class Machine(nn.Module):
+        """Slow for its first nine calls, whichever network makes them."""
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            calls.append(self)
+            time.sleep(0.05 if len(calls) <= 9 else 0)
+            return x
+
+    first, second = measure_latencies([(Machine(), (2,)), (Machine(), (2,))], repeats=6)
+    assert calls[0] is not calls[9]  # five calls each, then the other one
+    assert max(first, second) < 50
+
+
 def test_latency_of_a_tree_is_the_sum_of_its_parts() -> None:
     backbone = mlp(5)
     table = CostTable.measure(backbone, TASKS).with_latency(backbone, TASKS, repeats=3)
@@ -315,6 +338,10 @@ def test_latency_of_a_tree_is_the_sum_of_its_parts() -> None:
             "Times are added for the stages and tasks that a table was measured for. Found 3 stages"
             " and tasks [] for a table of 3 stages and tasks ['bold', 'shape']. Give the backbone"
             " and tasks that CostTable.measure was given.",
+        ),
+        (
+            lambda: measure_latencies([(nn.Identity(), (2,))], repeats=0),
+            "repeats is a positive whole number. Found repeats=0.",
         ),
         (
             lambda: measure_latency(nn.Identity(), (2,), repeats=0),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from sharewise.baselines._predictions import keep_predictions
 from sharewise.baselines._random import draw_trees
 from sharewise.baselines._settings import CompareSettings
 from sharewise.baselines._workers import perform_all
-from sharewise.costs import CostTable, measure_latency
+from sharewise.costs import CostTable, measure_latencies
 from sharewise.data import TaskData
 from sharewise.evaluation import Budget, Cost
 from sharewise.evaluators import Initial
@@ -32,7 +32,6 @@ from sharewise.tasks import metric_directions
 from sharewise.training import pick_device
 
 DEFAULTS = CompareSettings()
-_TURNS, _REPEATS = 3, 10  # of measuring latency
 Progress = Callable[[dict[str, Any]], None]
 Plan = dict[str, dict[int, tuple[Architecture, ...]]]
 """{row: {seed: architectures}}."""
@@ -208,31 +207,15 @@ def _run_jobs(
     return results
 
 
-def _trees(plan: Plan) -> Iterator[Architecture]:
-    return (tree for row in plan.values() for trees in row.values() for tree in trees)
-
-
 def _costs(plan: Plan, terms: Terms, table: CostTable) -> dict[Architecture, Cost]:
-    """What every architecture costs, with the latency of one sample on an idle machine.
-
-    All are timed several times in turn, and each in its best turn: a slow second of the machine
-    would otherwise make one network look slow.
-    """
-    networks = {
-        tree: build(tree, terms.backbone, terms.data.tasks) for tree in dict.fromkeys(_trees(plan))
-    }
-    turns = [
-        {
-            tree: measure_latency(
-                network, terms.backbone.input_shape, device=terms.device, repeats=_REPEATS
-            )
-            for tree, network in networks.items()
-        }
-        for _ in range(_TURNS)
-    ]
+    """What every architecture costs, with the latency of one sample on an idle machine."""
+    trees = dict.fromkeys(tree for row in plan.values() for each in row.values() for tree in each)
+    shape = terms.backbone.input_shape
+    networks = [(build(tree, terms.backbone, terms.data.tasks), shape) for tree in trees]
+    times = measure_latencies(networks, device=terms.device)
     return {
-        tree: dataclasses.replace(table.of(tree), latency_ms=min(turn[tree] for turn in turns))
-        for tree in networks
+        tree: dataclasses.replace(table.of(tree), latency_ms=latency_ms)
+        for tree, latency_ms in zip(trees, times, strict=True)
     }
 
 

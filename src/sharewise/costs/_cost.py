@@ -13,7 +13,7 @@ from sharewise.architecture import Architecture, Branch
 from sharewise.backbones import Backbone, dry_run, explained, make_on_meta, output_shape
 from sharewise.costs._branch import BranchCost, partitioned_cost, plain_cost
 from sharewise.costs._count import MacCounter
-from sharewise.costs._latency import measure_latency
+from sharewise.costs._latency import measure_latencies
 from sharewise.errors import InputError
 from sharewise.evaluation import Cost, TaskCost
 from sharewise.tasks import Task, check_tasks
@@ -108,25 +108,20 @@ class CostTable:
         """
         self._check_same(backbone, tasks or ())
 
-        def time_ms(module: nn.Module, shape: tuple[int, ...]) -> float:
-            return measure_latency(
-                module,
-                shape,
-                batch_size=batch_size,
-                device=device,
-                repeats=repeats,
-                threads=threads,
-            )
-
         inputs = (backbone.input_shape, *backbone.shapes())
+        features = inputs[-1]
         with torch.random.fork_rng(devices=[]):
-            stage_ms = tuple(
-                time_ms(stage.make(), shape)
-                for stage, shape in zip(backbone.stages, inputs, strict=False)
-            )
-            head_ms = {
-                task.name: time_ms(task.head(inputs[-1]), inputs[-1]) for task in tasks or ()
-            }
+            stages = [stage.make() for stage in backbone.stages]
+            heads = {task.name: task.head(features) for task in tasks or ()}
+        times = measure_latencies(
+            [*zip(stages, inputs, strict=False), *((head, features) for head in heads.values())],
+            batch_size=batch_size,
+            device=device,
+            repeats=repeats,
+            threads=threads,
+        )
+        stage_ms = tuple(times[: len(stages)])
+        head_ms = dict(zip(heads, times[len(stages) :], strict=True))
         return dataclasses.replace(self, stage_ms=stage_ms, head_ms=head_ms)
 
     def _check_same(self, backbone: Backbone, tasks: Sequence[Task]) -> None:

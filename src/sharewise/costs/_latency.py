@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -13,6 +14,7 @@ from torch import nn
 from sharewise.errors import InputError
 
 _WARM_UP = 3
+_TURNS = 3
 
 
 def measure_latency(
@@ -41,6 +43,23 @@ def measure_latency(
             network(inputs)
         times = [_seconds(network, inputs) for _ in range(repeats)]
     return 1000 * statistics.median(times)
+
+
+def measure_latencies(
+    parts: Sequence[tuple[nn.Module, tuple[int, ...]]], *, repeats: int = 30, **settings: Any
+) -> list[float]:
+    """`measure_latency` of each (network, input shape), to be compared with one another.
+
+    All are timed several times in turn, `repeats` times in all, and each has its best turn: a slow
+    second of the machine would otherwise make the networks of that second look slow.
+    """
+    _check(repeats=repeats)
+    each = -(-repeats // _TURNS)
+    turns = [
+        [measure_latency(part, shape, repeats=each, **settings) for part, shape in parts]
+        for _ in range(_TURNS)
+    ]
+    return [min(times) for times in zip(*turns, strict=True)]
 
 
 def _seconds(network: nn.Module, inputs: torch.Tensor) -> float:
