@@ -70,6 +70,14 @@ def test_a_folded_network_answers_as_before(make: Callable[[], Backbone]) -> Non
     _check_same(network.eval(), folded, _inputs(backbone))
 
 
+def test_weights_of_a_folded_network_lie_channels_last() -> None:
+    network = _shared(convnet(0.25))
+    for each, last in ((fold(network), True), (network, False)):
+        convolutions = [part.weight for part in each.modules() if isinstance(part, nn.Conv2d)]
+        assert len(convolutions) == 7
+        assert all(w.is_contiguous(memory_format=torch.channels_last) is last for w in convolutions)
+
+
 def test_an_extracted_task_is_folded_and_a_joint_partition_is_not() -> None:
     backbone, space = make_backbone(), make_space()
     tasks = (binary("kind"), binary("sign"))

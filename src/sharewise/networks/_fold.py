@@ -1,10 +1,11 @@
-"""A network for inference: batch norms become part of the layers before them."""
+"""A network for inference: norms in the layers before them, weights laid out as they are read."""
 
 from __future__ import annotations
 
 import copy
 from collections import Counter
 
+import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
@@ -20,14 +21,21 @@ def fold(network: Network) -> Network:
     """A copy in eval mode whose batch norms are folded into the layers before them.
 
     It answers as the network does in eval mode (up to rounding) and moves less memory: a norm
-    reads and writes every feature once more. It is not for training. A norm stays where something
-    else reads its layer too, where it keeps no statistics, in branches that torch.fx cannot trace,
-    and in partitioned branches, whose norms differ between tasks: `extract` a task first.
+    reads and writes every feature once more. Weights of 2-d convolutions are laid out with their
+    channels last: where features lie so, torch would turn them at each call. It is not for
+    training.
+
+    A norm stays where something else reads its layer too, where it keeps no statistics, in branches
+    that torch.fx cannot trace, and in partitioned branches, whose norms differ between tasks:
+    `extract` a task first.
     """
     folded = copy.deepcopy(network).eval()
     for branch in folded.branches:
         if not isinstance(branch, PartitionedBranch):
             _fold(branch)
+    for module in folded.modules():
+        if isinstance(module, nn.Conv2d):
+            module.weight.data = module.weight.contiguous(memory_format=torch.channels_last)
     return folded
 
 
