@@ -16,15 +16,26 @@ from _small_search import Backwards
 
 import sharewise as sw
 from sharewise.errors import InputError
+from sharewise.networks import inherit
 from sharewise.scores import relative_gain
 from sharewise.search._finalists import Finalist, best
 from sharewise.tasks import metric_directions
 
 BACKBONE = sw.backbones.mlp(6, (4, 4))
 TRAINING = sw.TrainSettings(epochs=2, batch_size=32)
+TUNING = sw.TrainSettings(epochs=1, batch_size=16)
 SETTINGS = sw.SearchSettings(
-    epochs=2, initialisations=2, batch_size=32, nodes=3, finalists=4, rejudged=1, training=TRAINING
+    epochs=2,
+    initialisations=2,
+    batch_size=32,
+    nodes=3,
+    finalists=4,
+    rejudged=1,
+    training=TRAINING,
+    tuning=TUNING,
 )
+JOBS = 4 + 3  # finalists, and again the better two of them and the shared one
+STARTS = 2  # fully shared networks, one a seed
 BUDGET = sw.Budget(params=1.6)
 
 
@@ -53,7 +64,9 @@ class Sealed:
         return getattr(self._data, name)
 
 
-def test_finalists_are_trained_from_scratch_and_the_one_that_gains_most_is_the_answer() -> None:
+def test_finalists_start_from_the_shared_network_and_the_one_that_gains_most_is_the_answer() -> (
+    None
+):
     data = small_data()
     result = search()
     trained = [entry for entry in result.journal if "trained" in entry]
@@ -69,8 +82,12 @@ def test_finalists_are_trained_from_scratch_and_the_one_that_gains_most_is_the_a
     for entry in trained:
         tree = trees[entry["trained"]]
         assert BUDGET.allows(sw.cost(tree, BACKBONE, data.tasks), result.shared_cost)
-        network = sw.build(tree, result.backbone, data.tasks, seed=entry["seed"])
-        again = sw.train(network, data, settings=TRAINING, seed=entry["seed"], device="cpu")
+        seed = entry["seed"]
+        start = sw.build(shared, result.backbone, data.tasks, seed=seed)
+        sw.train(start, data, settings=TRAINING, seed=seed, device="cpu")
+        network = sw.build(tree, result.backbone, data.tasks, seed=seed)
+        inherit(network, start)
+        again = sw.train(network, data, settings=TUNING, seed=seed, device="cpu")
         assert again == entry["scores"]
         scores[tree.digest, entry["seed"]] = again
     first, second = sorted({entry["seed"] for entry in trained})
@@ -106,7 +123,13 @@ def test_a_dearer_tree_has_to_gain_more_than_its_standard_error() -> None:
     assert answer((0.5,), (0.3,), (0.0,)) == split  # one seed tells no error
 
 
-def test_planted_groups_are_found_where_the_gates_have_hardly_been_trained() -> None:
+@pytest.mark.parametrize(
+    ("count", "moves"),
+    [(40, 0), (2, 24)],  # more than there are inside the budget; two, and moves
+)
+def test_planted_groups_are_found_where_the_gates_have_hardly_been_trained(
+    count: int, moves: int
+) -> None:
     data = sw.data.planted((2, 2), seed=1)
     backbone = sw.backbones.mlp(32, (8, 8))
     shared = sw.cost(sw.Architecture.shared(data.truth.tasks, 2), backbone, data.tasks)
@@ -115,9 +138,11 @@ def test_planted_groups_are_found_where_the_gates_have_hardly_been_trained() -> 
     settings = sw.SearchSettings(
         epochs=1,
         initialisations=1,
-        finalists=40,  # more than there are inside the budget
+        finalists=count,
+        moves=moves,
         rejudged=0,
-        training=sw.TrainSettings(epochs=30, lr=3e-3),
+        training=sw.TrainSettings(epochs=20, lr=3e-3),
+        tuning=sw.TrainSettings(epochs=10, lr=3e-3),
     )
     result = sw.search_branching(backbone, data, budget=budget, settings=settings, device="cpu")
     assert result.architecture.levels[-1] == data.truth.levels[-1]
@@ -131,6 +156,29 @@ def test_the_fully_shared_tree_is_a_finalist_wherever_the_consensus_places_it() 
         result = search(settings=settings, seed=seed)
         assert len(_trees(result)) == 2
         assert shared in _trees(result)
+
+
+def test_moves_try_changed_trees_inside_the_budget_none_twice() -> None:
+    few = dataclasses.replace(SETTINGS, finalists=2)
+    before = _trees(search(settings=few))
+    result = search(settings=dataclasses.replace(few, moves=3))
+    after = _trees(result)
+    data = small_data()
+    assert after[:2] == before
+    assert len(set(after)) == len(after) == 5
+    for tree in after:
+        assert BUDGET.allows(sw.cost(tree, BACKBONE, data.tasks), result.shared_cost)
+
+
+def test_moves_end_where_the_budget_leaves_no_other_tree() -> None:
+    heard: list[dict[str, Any]] = []
+    settings = dataclasses.replace(SETTINGS, finalists=200, moves=5)
+    tight = sw.Budget(params=1.4)
+    trees = _trees(search(settings=settings, budget=tight, progress=heard.append))
+    without = _trees(search(settings=dataclasses.replace(settings, moves=0), budget=tight, seed=0))
+    assert set(trees) == set(without)
+    last = [step for step in heard if step.get("part") == "finalists"][-1]
+    assert last["done"] == last["jobs"]
 
 
 def test_finalists_are_of_different_shapes_while_there_are_more() -> None:
@@ -157,7 +205,7 @@ def test_an_executor_changes_nothing(tmp_path: Path) -> None:
     search(tmp_path / "here")
     executor = Backwards()
     search(tmp_path / "there", executor=executor)
-    assert executor.done == 7
+    assert executor.done == JOBS + STARTS
     for name in ("journal.jsonl", "architecture.json"):
         here, there = (tmp_path / folder / name for folder in ("here", "there"))
         assert here.read_bytes() == there.read_bytes()
@@ -200,7 +248,7 @@ def test_a_search_stopped_between_finalists_goes_on_with_those_that_it_has(
         search(tmp_path / "parts", progress=stop)
     executor = Backwards()
     search(tmp_path / "parts", resume=True, executor=executor)
-    assert executor.done == 7 - after
+    assert executor.done == JOBS - after + STARTS  # these are read where they are finished
     for name in ("journal.jsonl", "architecture.json"):
         whole, parts = (tmp_path / folder / name for folder in ("whole", "parts"))
         assert whole.read_bytes() == parts.read_bytes()
@@ -221,11 +269,13 @@ def test_progress_counts_the_trainings() -> None:
     search(progress=heard.append)
     parts = [step for step in heard if step.get("part") == "finalists"]
     assert [(step["done"], step["jobs"]) for step in parts] == list(
-        zip(range(8), itertools.repeat(7), strict=False)
+        zip(range(JOBS + 1), itertools.repeat(JOBS), strict=False)
     )
 
 
-@pytest.mark.parametrize("changes", [{"finalists": 0}, {"rejudged": -1}, {"finalists": True}])
+@pytest.mark.parametrize(
+    "changes", [{"finalists": 0}, {"rejudged": -1}, {"moves": -1}, {"finalists": True}]
+)
 def test_settings_outside_their_bounds_are_refused(changes: dict[str, Any]) -> None:
     name = next(iter(changes))
     with pytest.raises(InputError, match=f"Found {name}="):

@@ -241,7 +241,26 @@ def test_finalists_are_told_with_their_gains_and_the_answer_stands_out(tmp_path:
     assert "case, character and holes | family, mono, serif, slant and weight from layer2" in page
     assert "+1.0 ± 0.7" in page
     assert "everything shared 0" in page
-    assert "trained from scratch with 2 seeds" in page
+    assert (
+        "2 trees that the initialisations agree on, the first of each shape before others: each"
+        in page
+    )
+    assert "with 2 seeds that no comparison takes" in page
+
+
+def test_changes_of_the_best_finalist_are_counted_apart(tmp_path: Path) -> None:
+    folder = write_run(tmp_path)
+    settings = read_json(folder / "settings.json")
+    settings["search"]["finalists"] = 2
+    write_json(folder / "settings.json", settings)
+    *lines, last = (folder / "journal.jsonl").read_text().splitlines()
+    entry = json.loads(last)
+    trees = entry["read_off"]["candidates"][:3]
+    entry["read_off"]["finalists"] = [{**tree, "gain": 0.0, "gains": [0.0]} for tree in trees]
+    (folder / "journal.jsonl").write_text("\n".join([*lines, json.dumps(entry)]) + "\n")
+    page = Text(write_report(folder).read_text(encoding="utf-8")).text
+    assert "2 trees that the initialisations agree on" in page
+    assert "and 1 small change of the best: each trained on from a network that shares" in page
 
 
 def test_settings_seeds_and_fingerprints_are_told(glyphs: str) -> None:

@@ -29,17 +29,21 @@ DENSE_BUDGET = "macs=2x"
 MADE_BUDGET = "macs=3x"
 
 _TRAINING: Sizes = {"epochs": 8, "batch_size": 32, "lr": 3e-3}
+_TUNING: Sizes = {"epochs": 4, "batch_size": 32, "lr": 2e-3}
 
 # So that searches end in minutes on two cores, ResNet-34's in less than twenty, and quick tries in
 # three. What the gates of one supernet say of such tasks is faint: many short initialisations
-# propose trees, and the first of these are trained as comparisons train (docs/results/scenes.md).
+# propose trees, and short trainings from one network that shares all decide among these and small
+# changes of the best (docs/results/scenes.md).
 _SEARCH: Mapping[str, Sizes] = {
     "branching": {
         "epochs": 4,
         "batch_size": 32,
-        "initialisations": 12,
+        "initialisations": 8,
         "finalists": 8,
+        "moves": 12,
         **{f"training.{name}": value for name, value in _TRAINING.items()},
+        **{f"tuning.{name}": value for name, value in _TUNING.items()},
     },
     "partitioning": {
         "evaluations": 64,

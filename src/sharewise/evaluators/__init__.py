@@ -5,7 +5,12 @@ from __future__ import annotations
 from sharewise.evaluators._distilled import Distilled
 from sharewise.evaluators._evaluation import Evaluation, Evaluator
 from sharewise.evaluators._features import Features
-from sharewise.evaluators._initial import Initial, choose_source, train_initial
+from sharewise.evaluators._initial import (
+    Initial,
+    choose_source,
+    train_initial,
+    train_shared,
+)
 from sharewise.evaluators._settings import DistilSettings
 from sharewise.evaluators._teachers import (
     Teachers,
@@ -27,6 +32,7 @@ __all__ = [
     "check_executor",
     "choose_source",
     "train_initial",
+    "train_shared",
     "train_teacher",
     "train_teachers",
 ]

@@ -22,16 +22,17 @@ Progress = Callable[[dict[str, Any]], None]
 
 @dataclasses.dataclass(frozen=True)
 class Initial:
-    """A network of one task, trained; its features are where every other network starts.
+    """A trained network; its features are where other networks start.
 
-    In the source (Newell et al. 2019) it is trained on ImageNet, one of the ten tasks.
+    In the source (Newell et al. 2019) it is trained on ImageNet, one of the ten tasks. Trees start
+    from a network of all tasks, which shares every stage (`train_shared`).
     """
 
     network: Network
 
     @property
     def source(self) -> str:
-        """The task that it was trained on."""
+        """The task that it was trained on; of a network of all tasks the first."""
         return self.network.tasks[0]
 
     @property
@@ -62,7 +63,8 @@ class Initial:
     ) -> Network:
         """The architecture's network with these features in each of its branches.
 
-        Every task's norms start as the source's; the heads of other tasks are fresh, by the seed.
+        Every task's norms start as the source's; the heads of tasks that it was not trained on are
+        fresh, by the seed.
         """
         network = build(architecture, backbone, tasks, seed=seed)
         inherit(network, self.network)
@@ -132,4 +134,29 @@ def train_initial(  # noqa: PLR0913 - what train() takes, and the source
             device=device,
             progress=progress,
         )
+    return Initial(network.cpu())
+
+
+def train_shared(
+    backbone: Backbone,
+    data: TaskData,
+    *,
+    settings: TrainSettings,
+    seed: int = 0,
+    run: Path | None = None,
+    device: str | torch.device = "auto",
+) -> Initial:
+    """Train the fully shared network on all tasks: where trees start that divide it.
+
+    With a run it goes on where it was, and is read when it is finished. On the CPU it is trained
+    with one torch thread, so that it is the same wherever it is trained.
+
+    Raises:
+        DataError, TrainingError, RunError: as `train`.
+    """
+    names = [task.name for task in data.tasks]
+    architecture = Architecture.shared(names, backbone.num_stages)
+    network = build(architecture, backbone, data.tasks, seed=seed)
+    with one_thread():
+        train(network, data, settings=settings, seed=seed, run=run, resume=True, device=device)
     return Initial(network.cpu())

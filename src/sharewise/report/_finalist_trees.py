@@ -35,13 +35,24 @@ def finalist_trees(facts: Facts) -> Iterator[str]:
     yield "<h3>What the first trees gained</h3>"
     yield (
         f"<figure>{table(heads, rows, label='Trees that were trained, and what they gained')}"
-        f"<figcaption>{len(finalists)} trees that the initialisations agree on, the first of each"
-        f" shape before others, trained from scratch with {seeds} that no comparison takes, after"
-        " each seed the better half again. Gains are means over tasks on the validation split,"
-        " ± their sample standard deviation over seeds; of the trees that were trained most often"
-        " the answer is the cheapest that gains as much as the best one, give or take the standard"
+        f"<figcaption>{_whence(facts, len(finalists))}: each trained on from a network that shares"
+        f" everything, with {seeds} that no comparison takes, and the better ones with each. Gains"
+        " over that network, trained on alike, are means over tasks on the validation split, ±"
+        " their sample standard deviation over seeds; of the trees that were trained most often the"
+        " answer is the cheapest that gains as much as the best one, give or take the standard"
         " error of that one's mean.</figcaption></figure>"
     )
+
+
+def _whence(facts: Facts, count: int) -> str:
+    """Where so many trees come from."""
+    tried = min(int(facts.settings["search"].get("finalists", count)), count)
+    words = (
+        f"{tried} trees that the initialisations agree on, the first of each shape before others"
+    )
+    if count == tried:
+        return words
+    return f"{words}, and {plural(count - tried, 'small change')} of the best"
 
 
 def _tree(facts: Facts, tree: Architecture) -> str:

@@ -87,6 +87,11 @@ class Run:
         return self.folder / "checkpoint"
 
     @property
+    def shared(self) -> Path:
+        """A folder with the trainings of the fully shared network that finalists start from."""
+        return self.folder / "shared"
+
+    @property
     def architecture(self) -> Path:
         """What the search found."""
         return self.folder / "architecture.json"

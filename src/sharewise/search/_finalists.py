@@ -1,31 +1,23 @@
-"""Finalists: trees of the consensus, trained from scratch and compared on validation (ours).
+"""Finalists: trees of the consensus, trained and compared on validation (ours).
 
-The source takes one tree from the gates. On tasks whose gates hardly move, what twelve supernets
+The source takes one tree from the gates. On tasks whose gates hardly move, what many supernets
 agree on is little more than which trees are worth a look; a short training of each says more.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
 from sharewise.architecture import Architecture
-from sharewise.evaluators import Evaluation, Trained
-from sharewise.runs import cores
-from sharewise.scores import Scores, relative_gain
-from sharewise.search._store import SearchStore
-from sharewise.tasks import metric_directions
+from sharewise.search._contest import Contest, Means
 
 # The seeds of comparisons start at 0: what is chosen must not be chosen for its luck with these.
 _FIRST_SEED = 1_000_000
-
-Tell = Callable[[dict[str, Any]], None]
+_ROUND = 4  # changed trees that are trained before the best one is looked for again
 
 
 @dataclass(frozen=True)
@@ -73,7 +65,7 @@ def shortlist(found: Sequence[Architecture], count: int) -> tuple[Architecture, 
     """
     if count == 1:
         return (found[0],)
-    shared = _shared(found)
+    shared = Architecture.shared(found[0].tasks, found[0].num_stages)
     shapes: dict[tuple[int, ...], Architecture] = {}
     for tree in found:
         shapes.setdefault(tree.num_branches, tree)
@@ -85,39 +77,47 @@ def shortlist(found: Sequence[Architecture], count: int) -> tuple[Architecture, 
 
 def judge(
     trees: Sequence[Architecture],
-    trained: Trained,
+    means: Means,
     *,
     seeds: Sequence[int],
-    store: SearchStore,
-    executor: Executor | None,
-    tell: Tell,
+    moves: int,
+    neighbours: Callable[[Architecture], Iterable[Architecture]],
 ) -> tuple[Finalist, ...]:
-    """Train all trees with the first seed, and with each further one the better half again.
+    """Train the trees, then small changes of the best, then the better ones with other seeds.
 
-    Successive halving (Jamieson and Talwalkar, AISTATS 2016) by the mean gain so far. The fully
-    shared tree is trained with every seed: gains are over it. Of one seed all trees see the same
-    batches, and equal branches begin with equal weights.
+    A round of changes begins from the best tree so far, by its gain with the first seed. With each
+    further seed half as many as with the one before are trained again, at first half of `trees`:
+    successive halving (Jamieson and Talwalkar, AISTATS 2016) by the mean gain so far.
+
+    Args:
+        trees: the fully shared one among them.
+        means: how they are trained.
+        seeds: of the trainings; all trees see the first.
+        moves: how many changed trees are trained.
+        neighbours: small changes of a tree, inside the budget, the first ones first.
 
     Returns:
-        The trees in their order, with their gains.
+        The trees in the order in which they were trained, with their gains.
     """
-    directions = metric_directions(trained.data.tasks)
-    shared = _shared(trees)
-    others = [tree for tree in trees if tree != shared]
-    counts = _halved(len(others), len(seeds))
-    gains: dict[Architecture, list[float]] = {tree: [] for tree in trees}
-    done, jobs = 0, sum(counts) + len(counts)
-    tell({"part": "finalists", "done": done, "jobs": jobs})
-    for seed, count in zip(seeds, counts, strict=True):
-        others = sorted(others, key=lambda tree: -statistics.fmean(gains[tree] or [0.0]))[:count]
-        scores: dict[Architecture, Scores] = {}
-        for tree, found in _train([shared, *others], seed, trained, store, executor):
-            scores[tree] = found
-            done += 1
-            tell({"part": "finalists", "done": done, "jobs": jobs})
-        for tree, found in scores.items():
-            gains[tree].append(relative_gain(found, scores[shared], directions))
-    return tuple(Finalist(tree, tuple(gains[tree])) for tree in trees)
+    first, *others = seeds
+    again = _halved(len(trees) - 1, len(others))
+    contest = Contest(means, seeds=seeds, jobs=len(trees) + moves + sum(again) + len(again))
+    contest.judge(trees, seed=first)
+    left = moves
+    while left:
+        (best_yet, *_) = contest.ranked(list(contest.gains))
+        fresh = (tree for tree in neighbours(best_yet) if tree not in contest.gains)
+        tried = list(itertools.islice(dict.fromkeys(fresh), min(left, _ROUND)))
+        if not tried:
+            contest.leave_out(left)
+            break
+        contest.judge(tried, seed=first)
+        left -= len(tried)
+    ranked = [tree for tree in contest.gains if tree != contest.shared]
+    for seed, count in zip(others, again, strict=True):
+        ranked = contest.ranked(ranked)[:count]
+        contest.judge(ranked, seed=seed)
+    return tuple(Finalist(tree, tuple(gains)) for tree, gains in contest.gains.items())
 
 
 def seeds_of(seed: int, count: int) -> tuple[int, ...]:
@@ -125,52 +125,6 @@ def seeds_of(seed: int, count: int) -> tuple[int, ...]:
     return tuple(_FIRST_SEED * (i + 1) + seed for i in range(count))
 
 
-def _shared(trees: Sequence[Architecture]) -> Architecture:
-    return Architecture.shared(trees[0].tasks, trees[0].num_stages)
-
-
 def _halved(count: int, rounds: int) -> list[int]:
-    """How many are left in each round: all, half of them, a quarter, and so on; one at least."""
-    return [-(-count // 2**number) for number in range(rounds)]
-
-
-def _train(
-    trees: Sequence[Architecture],
-    seed: int,
-    trained: Trained,
-    store: SearchStore,
-    executor: Executor | None,
-) -> Iterator[tuple[Architecture, Scores]]:
-    """The trees with their scores, in order; trainings that the store has are taken from it."""
-    asked = [
-        {"trained": tree.digest, "seed": seed, "epochs": trained.settings.epochs} for tree in trees
-    ]
-    known = [store.known(words) for words in asked]
-    works = (
-        partial(trained.evaluate, [tree], seed=seed)
-        for tree, entry in zip(trees, known, strict=True)
-        if entry is None
-    )
-    # A few ahead of the one that is waited for: the data travel with each, and may be large.
-    begun: deque[Callable[[], tuple[Evaluation, ...]]] = deque()
-    ahead = 1 if executor is None else cores() + 1
-    for tree, words, entry in zip(trees, asked, known, strict=True):
-        while len(begun) < ahead and (work := next(works, None)) is not None:
-            begun.append(work if executor is None else executor.submit(work).result)
-        if entry is not None:
-            made = dict(entry)
-        else:
-            (evaluation,) = begun.popleft()()
-            made = {**words, "scores": _scores(evaluation)}
-        store.append(made)
-        yield tree, made["scores"]
-
-
-def _scores(evaluation: Evaluation) -> Scores:
-    """{task: {metric: value}} of {metric: {task: value}}."""
-    return {
-        task: {
-            metric: values[task] for metric, values in evaluation.measures.items() if task in values
-        }
-        for task in evaluation.per_task
-    }
+    """How many are trained again in each round: half, a quarter, and so on; one at least."""
+    return [-(-count // 2**number) for number in range(1, rounds + 1)]

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from sharewise.architecture import Architecture
@@ -23,6 +24,7 @@ from sharewise.errors import BudgetError, DataError
 from sharewise.evaluation import Budget
 from sharewise.evaluators import Trained, check_executor
 from sharewise.search._consensus import Candidate
+from sharewise.search._contest import Means
 from sharewise.search._crew import Crew, crew
 from sharewise.search._finalists import Finalist, best, judge, seeds_of, shortlist
 from sharewise.search._header import header_of
@@ -39,11 +41,13 @@ from sharewise.search._result import SearchResult
 from sharewise.search._settings import SearchSettings
 from sharewise.search._state import State, gates_entry, make_state
 from sharewise.search._store import SearchStore
+from sharewise.spaces import Branching
 from sharewise.tasks import Task, check_tasks, metric_directions
 from sharewise.training import pick_device, seeded
 
 Progress = Callable[[dict[str, Any]], None]
 DEFAULTS = SearchSettings()
+_TRIES = 200  # random moves among which changed trees are looked for
 
 
 def search_branching(  # noqa: PLR0913 - the public face: each is one decision of the caller's
@@ -63,10 +67,10 @@ def search_branching(  # noqa: PLR0913 - the public face: each is one decision o
 
     Several supernets (`settings.initialisations`) are trained from different weights on the train
     split; the architecture is read off their gates. It is to be built with fresh weights and
-    trained from scratch, as the paper does. With `settings.finalists` several trees are trained,
-    and the cheapest is returned of those that gain most over sharing all on the validation split,
-    give or take a standard error. That split is read for this and with update="held-out" only, the
-    test split never.
+    trained from scratch, as the paper does. With `settings.finalists` several trees are trained on
+    from a network that shares all, and the cheapest is returned of those that gain most over it on
+    the validation split, give or take a standard error. That split is read for this and with
+    update="held-out" only, the test split never.
 
     The same seed, settings and data give the same journal, byte for byte, on one machine's CPU,
     interrupted or not. The caller's random state is left as it was.
@@ -80,7 +84,8 @@ def search_branching(  # noqa: PLR0913 - the public face: each is one decision o
         seed: of the weights, the batch order and the gates.
         executor: trains finalists, in processes and to the same result; None: they are trained
             here, one after another.
-        run: a folder for settings.json, journal.jsonl, checkpoint/ and architecture.json.
+        run: a folder for settings.json, journal.jsonl, checkpoint/, architecture.json, and with
+            finalists shared/, the networks that they start from.
         resume: go on with what the folder holds.
         device: see `sharewise.training.pick_device`.
         progress: called after each epoch with its journal entry and "epochs", and with finalists
@@ -115,7 +120,7 @@ def search_branching(  # noqa: PLR0913 - the public face: each is one decision o
             store.keep(state)
             tell({**state.entries[-1], "epochs": settings.epochs})
     found = _read(job, state, bound)
-    finalists = _finalists(job, found, store, executor, tell)
+    finalists = _finalists(job, found, bound, store, executor, tell)
     architecture = best(finalists, prices.of_tree) if finalists else found[0].architecture
     last = read_off_entry(found, votes_of(state.members), bound, finalists, architecture)
     store.finish(last, architecture)
@@ -260,6 +265,7 @@ def _read(job: _Job, state: State, bound: Bound) -> list[Candidate]:
 def _finalists(
     job: _Job,
     found: Sequence[Candidate],
+    bound: Bound,
     store: SearchStore,
     executor: Executor | None,
     tell: Progress,
@@ -268,14 +274,26 @@ def _finalists(
     trees = shortlist([each.architecture for each in found], job.settings.finalists)
     if len(trees) == 1:
         return ()
+    settings = job.settings
+    trained = Trained(job.backbone, job.data, settings.tuning, device=str(job.device))
     return judge(
         trees,
-        Trained(job.backbone, job.data, job.settings.training, device=str(job.device)),
-        seeds=seeds_of(job.seed, 1 + job.settings.rejudged),
-        store=store,
-        executor=executor,
-        tell=tell,
+        Means(trained, settings.training, store, executor, tell),
+        seeds=seeds_of(job.seed, 1 + settings.rejudged),
+        moves=settings.moves,
+        neighbours=partial(_neighbours, job, bound, np.random.default_rng(job.seed)),
     )
+
+
+def _neighbours(
+    job: _Job, bound: Bound, rng: np.random.Generator, tree: Architecture
+) -> Iterator[Architecture]:
+    """Random single moves of the tree that the budget allows; some come more than once."""
+    space = Branching(tree.tasks, tree.num_stages)
+    for _ in range(_TRIES):
+        other = space.vary(tree, rng)
+        if bound.allows(other):
+            yield other
 
 
 def _quiet(step: dict[str, Any]) -> None:

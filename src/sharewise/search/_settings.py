@@ -14,6 +14,7 @@ from sharewise.training import TrainSettings
 
 _FALLING = Exponential()
 _TRAINING = TrainSettings()
+_TUNING = TrainSettings(epochs=4)
 _WORDS = {
     "gates": ("soft", "straight-through"),
     "update": ("joint", "alternate", "held-out"),
@@ -62,11 +63,13 @@ class SearchSettings:
         read_off: "consensus" clusters how often tasks share a node over the initialisations;
             "argmax" takes the tree of the largest gates of the first initialisation.
         finalists: how many trees of the consensus, the first of each shape before others and the
-            fully shared one always, are trained from scratch and compared on the validation split
-            (ours; 1 takes the first untrained, as the source does). Where gates say little, this
-            is what decides.
+            fully shared one always, are trained and compared on the validation split (ours; 1 takes
+            the first untrained, as the source does). Where gates say little, this is what decides.
+        moves: how many trees more are tried, each a small change of the best one so far (ours).
         rejudged: with how many other seeds finalists are trained again, each time the better half.
-        training: the training of a finalist.
+        training: the training of the fully shared network, with each seed.
+        tuning: the training of a finalist, from the weights of that network. The fully shared tree
+            is trained on like the others.
 
     Raises:
         InputError: a value outside these bounds.
@@ -91,15 +94,18 @@ class SearchSettings:
     stacked: bool | None = None
     read_off: Literal["consensus", "argmax"] = "consensus"
     finalists: int = 1
+    moves: int = 0
     rejudged: int = 1
     training: TrainSettings = _TRAINING
+    tuning: TrainSettings = _TUNING
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
             _check(name, isinstance(getattr(self, name), int) and getattr(self, name) >= 1, self)
         count = self.initialisations
         check_count("finalists", self.finalists)
-        check_count("rejudged", self.rejudged, least=0)
+        for name in ("moves", "rejudged"):
+            check_count(name, getattr(self, name), least=0)
         _check("initialisations", count is None or (type(count) is int and count >= 1), self)
         nodes = (self.nodes,) if isinstance(self.nodes, int) else tuple(self.nodes)
         _check("nodes", bool(nodes) and all(type(n) is int and n >= 1 for n in nodes), self)
@@ -155,6 +161,7 @@ class SearchSettings:
         return values | {
             "temperature": self.temperature.to_dict(),
             "training": self.training.to_dict(),
+            "tuning": self.tuning.to_dict(),
         }
 
 

@@ -15,9 +15,9 @@ from sharewise.training import read_checkpoint, remove_stale, write_checkpoint
 class SearchStore:
     """settings.json, journal.jsonl, checkpoint/search.safetensors, architecture.json; or nothing.
 
-    Order of writing: journal line, then checkpoint; after the epochs a line for each training of a
-    finalist; at the end the read-off's line, then the architecture: a run with an architecture is
-    complete.
+    Order of writing: journal line, then checkpoint; after the epochs, where there are finalists,
+    the networks in shared/ that they start from, and a line for each training of a finalist; at the
+    end the read-off's line, then the architecture: a run with an architecture is complete.
 
     Attributes:
         trained: the lines of finalists, in order.
@@ -53,6 +53,10 @@ class SearchStore:
         if self._run is not None and self._journal is not None:
             self._journal.append(state.entries[-1])
             write_checkpoint(_checkpoint(self._run), state.tensors(), epoch=len(state.entries))
+
+    def shared(self, seed: int) -> Path | None:
+        """The folder of the fully shared network's training with this seed; None keeps nothing."""
+        return None if self._run is None else self._run.shared / f"seed-{seed}"
 
     def known(self, asked: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """The training of a finalist that an earlier attempt has made, or None."""
