@@ -67,11 +67,7 @@ def scores(trained: Trained, tree: Architecture, *, start: str, seed: int, path:
             )
             trained = Trained(trained.backbone, trained.data, TUNING, initial)
         (found,) = trained.evaluate([tree], seed=seed)
-        tasks = {
-            task: {name: each[task] for name, each in found.measures.items() if task in each}
-            for task in found.per_task
-        }
-        write_json(path, tasks)
+        write_json(path, found.scores)
     result: Scores = read_json(path)
     return result
 

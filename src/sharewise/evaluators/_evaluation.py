@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from sharewise.architecture import Architecture
+from sharewise.scores import Scores
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +32,14 @@ class Evaluation:
     def score(self) -> float:
         """The mean over tasks."""
         return statistics.fmean(self.per_task.values())
+
+    @property
+    def scores(self) -> Scores:
+        """{task: {measure: value}} of `measures`."""
+        return {
+            task: {name: each[task] for name, each in self.measures.items() if task in each}
+            for task in self.per_task
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """The evaluation as JSON values, with the score."""

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from sharewise.architecture import Architecture
@@ -27,8 +27,8 @@ Tell = Callable[[dict[str, Any]], None]
 
 
 @dataclass(frozen=True)
-class Means:
-    """What trainings need, but for trees and seeds.
+class Terms:
+    """What all trainings of a contest have in common.
 
     trained: how a tree is trained on; its `initial` is filled in.
     training: how the fully shared network is trained before.
@@ -51,13 +51,13 @@ class Contest:
         gains: {tree: its gain with each seed that it was trained with, in percent}.
     """
 
-    def __init__(self, means: Means, *, seeds: Sequence[int], jobs: int) -> None:
+    def __init__(self, terms: Terms, *, seeds: Sequence[int], jobs: int) -> None:
         """`jobs`: how many trees are trained on in all, the fully shared one with each seed."""
         self.gains: dict[Architecture, list[float]] = {}
-        self._means = means
-        data = means.trained.data
+        self._terms = terms
+        data = terms.trained.data
         self.shared = Architecture.shared(
-            [task.name for task in data.tasks], means.trained.backbone.num_stages
+            [task.name for task in data.tasks], terms.trained.backbone.num_stages
         )
         self._directions = metric_directions(data.tasks)
         self._references: dict[int, Scores] = {}
@@ -87,40 +87,38 @@ class Contest:
 
     def _tell(self, more: int) -> None:
         self._done += more
-        self._means.tell({"part": "finalists", "done": self._done, "jobs": self._jobs})
+        self._terms.tell({"part": "finalists", "done": self._done, "jobs": self._jobs})
 
     def _start(self, seed: int) -> Trained:
         """How trees are trained with this seed; the first call begins the networks of all seeds."""
         self._starts = self._starts or self._train_shared()
-        initial = self._starts[seed]()
-        self._starts[seed] = lambda: initial
-        return replace(self._means.trained, initial=initial)
+        return replace(self._terms.trained, initial=self._starts[seed]())
 
     def _train_shared(self) -> dict[int, Callable[[], Initial]]:
         """{seed: what gives its network}."""
-        trained, executor = self._means.trained, self._means.executor
+        trained, executor = self._terms.trained, self._terms.executor
         works = {
             seed: partial(
                 train_shared,
                 trained.backbone,
                 trained.data,
-                settings=self._means.training,
+                settings=self._terms.training,
                 seed=seed,
-                run=self._means.store.shared(seed),
+                run=self._terms.store.shared(seed),
                 device=trained.device,
             )
             for seed in self._seeds
         }
         if executor is None:
-            return dict(works)
+            return {seed: cache(work) for seed, work in works.items()}
         return {seed: executor.submit(work).result for seed, work in works.items()}
 
     def _scores(
         self, trees: Sequence[Architecture], seed: int
     ) -> Iterator[tuple[Architecture, Scores]]:
         """The trees with their scores, in order; trainings that the store has are taken from it."""
-        store, executor = self._means.store, self._means.executor
-        epochs = self._means.trained.settings.epochs
+        store, executor = self._terms.store, self._terms.executor
+        epochs = self._terms.trained.settings.epochs
         asked = [{"trained": tree.digest, "seed": seed, "epochs": epochs} for tree in trees]
         known = [store.known(words) for words in asked]
         works = (
@@ -138,16 +136,6 @@ class Contest:
                 made = dict(entry)
             else:
                 (evaluation,) = begun.popleft()()
-                made = {**words, "scores": _scores(evaluation)}
+                made = {**words, "scores": evaluation.scores}
             store.append(made)
             yield tree, made["scores"]
-
-
-def _scores(evaluation: Evaluation) -> Scores:
-    """{task: {metric: value}} of {metric: {task: value}}."""
-    return {
-        task: {
-            metric: values[task] for metric, values in evaluation.measures.items() if task in values
-        }
-        for task in evaluation.per_task
-    }

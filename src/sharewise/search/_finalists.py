@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from sharewise.architecture import Architecture
-from sharewise.search._contest import Contest, Means
+from sharewise.search._contest import Contest, Terms
 
 # The seeds of comparisons start at 0: what is chosen must not be chosen for its luck with these.
 _FIRST_SEED = 1_000_000
@@ -77,7 +77,7 @@ def shortlist(found: Sequence[Architecture], count: int) -> tuple[Architecture, 
 
 def judge(
     trees: Sequence[Architecture],
-    means: Means,
+    terms: Terms,
     *,
     seeds: Sequence[int],
     moves: int,
@@ -91,7 +91,7 @@ def judge(
 
     Args:
         trees: the fully shared one among them.
-        means: how they are trained.
+        terms: how they are trained.
         seeds: of the trainings; all trees see the first.
         moves: how many changed trees are trained.
         neighbours: small changes of a tree, inside the budget, the first ones first.
@@ -101,7 +101,7 @@ def judge(
     """
     first, *others = seeds
     again = _halved(len(trees) - 1, len(others))
-    contest = Contest(means, seeds=seeds, jobs=len(trees) + moves + sum(again) + len(again))
+    contest = Contest(terms, seeds=seeds, jobs=len(trees) + moves + sum(again) + len(again))
     contest.judge(trees, seed=first)
     left = moves
     while left:

@@ -24,7 +24,7 @@ from sharewise.errors import BudgetError, DataError
 from sharewise.evaluation import Budget
 from sharewise.evaluators import Trained, check_executor
 from sharewise.search._consensus import Candidate
-from sharewise.search._contest import Means
+from sharewise.search._contest import Terms
 from sharewise.search._crew import Crew, crew
 from sharewise.search._finalists import Finalist, best, judge, seeds_of, shortlist
 from sharewise.search._header import header_of
@@ -278,7 +278,7 @@ def _finalists(
     trained = Trained(job.backbone, job.data, settings.tuning, device=str(job.device))
     return judge(
         trees,
-        Means(trained, settings.training, store, executor, tell),
+        Terms(trained, settings.training, store, executor, tell),
         seeds=seeds_of(job.seed, 1 + settings.rejudged),
         moves=settings.moves,
         neighbours=partial(_neighbours, job, bound, np.random.default_rng(job.seed)),
