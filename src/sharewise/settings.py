@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Any, Self, get_type_hints
+from typing import Any, Self, get_args, get_type_hints
 
 from sharewise.errors import InputError
 
@@ -95,6 +95,7 @@ def _as_json(value: Any) -> Any:
 
 
 def _read(kind: object, value: Any) -> Any:
-    if isinstance(kind, type) and issubclass(kind, Settings):
-        return kind.from_dict(value)
+    for each in (kind, *get_args(kind)):  # of a union: the settings that a mapping stands for
+        if isinstance(each, type) and issubclass(each, Settings) and value is not None:
+            return each.from_dict(value)
     return value

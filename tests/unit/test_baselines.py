@@ -134,7 +134,7 @@ def test_settings_come_back_from_json() -> None:
         ({"seeds": (True,)}, "Found seeds="),
         ({"workers": 0}, r"workers is a whole number of at least 1\. Found workers=0"),
         ({"random_trees": -1}, r"random_trees is a whole number of at least 0\. Found"),
-        ({"repeats": 1}, r"random_trees, train, workers\. Found 'repeats'\."),
+        ({"repeats": 1}, r"random_trees, train, shared, workers\. Found 'repeats'\."),
     ],
 )
 def test_settings_refuse(words: dict[str, Any], sentence: str) -> None:

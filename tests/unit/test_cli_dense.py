@@ -80,6 +80,9 @@ def test_searches_and_trainings_of_slow_data_are_shorter_unless_asked(
     assert chosen["initialisations"] == DATA["scenes"].search["branching"]["initialisations"]
     assert chosen["epochs"] == 1
     told = call(capsys, "train", run, "--epochs", "1", "--json").json["settings"]
+    assert told == {**chosen["tuning"], "epochs": 1}  # as the finalists were
+    fresh = ("--fresh", "--from-scratch", "--epochs", "1", "--json")
+    told = call(capsys, "train", run, *fresh).json["settings"]
     assert told == TrainSettings(**{**DATA["scenes"].training, "epochs": 1}).to_dict()
 
 

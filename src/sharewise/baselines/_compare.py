@@ -13,15 +13,16 @@ import torch
 from sharewise.architecture import Architecture
 from sharewise.backbones import Backbone
 from sharewise.baselines._comparison import Comparison, Row, gains, mean_scores
-from sharewise.baselines._job import Epoch, Job, Result, Terms, finished, open_folder
+from sharewise.baselines._job import Epoch, Job, Result, Start, Terms, finished, open_folder
 from sharewise.baselines._others import NO_OTHERS, check_others
 from sharewise.baselines._partitions import partition_rows
 from sharewise.baselines._predictions import keep_predictions
 from sharewise.baselines._random import draw_trees
 from sharewise.baselines._settings import CompareSettings
-from sharewise.baselines._workers import perform_all
+from sharewise.baselines._workers import W, Work, perform_all
 from sharewise.costs import CostTable, measure_latencies
 from sharewise.data import TaskData
+from sharewise.errors import InputError
 from sharewise.evaluation import Budget, Cost
 from sharewise.evaluators import Initial
 from sharewise.networks import build
@@ -56,14 +57,16 @@ def compare(  # noqa: PLR0913 - the public face: each is one decision of the cal
     For a partition, "shared" lets every task use every channel, "divided" gives each an equal part
     of its own, "random" are partitions of the same mean use inside the budget, and "independent"
     are single-task networks. Rows of the caller's own, `others`, come last. Every network is
-    trained with the same settings and seeds, from the common initialisation or else from scratch,
-    where a branch that occurs in several networks starts from the same weights in each. The
-    validation split selects the epoch, and the test split is evaluated once, at the end of a
-    training. Equal architectures are trained once, whatever rows they belong to. Latency is
-    measured at the end, all networks in turn, once no worker runs any more.
+    trained with the same settings and seeds: from the fully shared network of its seed
+    (`settings.shared`), from the common initialisation, or else from scratch, where a branch that
+    occurs in several networks starts from the same weights in each. The validation split selects
+    the epoch, and the test split is evaluated once, at the end of a training. Equal architectures
+    are trained once, whatever rows they belong to. Latency is measured at the end, all networks in
+    turn, once no worker runs any more.
 
     With a run, each training has a folder run/comparison/<architecture digest>-seed<k>/ with
-    scores.json (validation) and test.json, and a comparison that was killed goes on from there to
+    scores.json (validation) and test.json, the fully shared network that those of a seed start from
+    has run/comparison/shared-seed<k>/, and a comparison that was killed goes on from there to
     the same scores. Where answers are images, those of the found network of the first seed to a few
     test images are kept for the report (`_predictions.keep_predictions`). run/comparison.json is
     written at the end. Jobs compute with one torch thread each, so the scores are the same for
@@ -75,7 +78,8 @@ def compare(  # noqa: PLR0913 - the public face: each is one decision of the cal
         data: Samples for all splits.
         budget: For the random trees or partitions; the found architecture is taken as it is.
         settings: See `CompareSettings`.
-        initial: The common initialisation from which every network starts; None: from scratch.
+        initial: The common initialisation from which every network starts, where `settings.shared`
+            leaves that open; None: from scratch.
         others: {row: architecture}, further ones, trained like the rest; the budget does not bound
             them. A name is not that of another row.
         run: The folder of the search (or any other); None keeps nothing.
@@ -84,16 +88,19 @@ def compare(  # noqa: PLR0913 - the public face: each is one decision of the cal
             complete, "jobs": int, "job": its rows, "seed": int, "epoch": int, "epochs": int}.
 
     Raises:
-        InputError: An architecture does not fit the backbone or the data, or the one found is a
-            tree with partitions; one of the others has the name of another row; two tasks have a
-            metric of one name and opposite directions; or, with workers, something does not pickle.
+        InputError: Both an initial and `settings.shared`; an architecture does not fit the backbone
+            or the data, or the one found is a tree with partitions; one of the others has the name
+            of another row; two tasks have a metric of one name and opposite directions; or, with
+            workers, something does not pickle.
         BudgetError: Not even the fully shared network is within the budget, or no partition of the
             found one's use.
         TrainingError: A loss is NaN or infinite; trainings that are finished are kept.
         RunError: A folder holds a training of other settings, the disk refuses, or a worker died.
     """
     place = pick_device(device)
-    terms = Terms(backbone.at(data.input_shape), data, settings.train, str(place), initial)
+    _check_one_start(settings, initial)
+    bound = backbone.at(data.input_shape)
+    terms = Terms(bound, data, settings.train, str(place), initial, settings.shared)
     directions = metric_directions(data.tasks)
     table = CostTable.measure(terms.backbone, data.tasks)
     table.of(architecture)  # refuses one that does not fit before anything is trained
@@ -110,15 +117,27 @@ def compare(  # noqa: PLR0913 - the public face: each is one decision of the cal
     jobs = _jobs(plan, table, folder)
     for job in jobs:
         open_folder(job, terms, table)
-    results = _run_jobs(jobs, terms, workers=settings.workers, progress=progress)
+    results = _run_jobs(jobs, terms, workers=settings.workers, folder=folder, progress=progress)
     if folder is not None:
         first = (architecture, settings.seeds[0])
         keep_predictions(next(job for job in jobs if job.key == first), terms, folder)
     rows = _rows(plan, results, _costs(plan, terms, table), directions)
-    comparison = Comparison(rows, settings.seeds, budget, settings.train, directions)
+    comparison = Comparison(
+        rows, settings.seeds, budget, settings.train, directions, settings.shared
+    )
     if run is not None:
         write_json(Run(Path(run)).comparison, comparison.to_dict())
     return comparison
+
+
+def _check_one_start(settings: CompareSettings, initial: Initial | None) -> None:
+    if settings.shared is not None and initial is not None:
+        raise InputError(
+            rule="Networks of a comparison start from one kind of network: the common"
+            " initialisation, or the fully shared one of their seed.",
+            found="an initial and settings.shared",
+            fix="Leave one of them out.",
+        )
 
 
 def _plan(
@@ -179,32 +198,56 @@ def _jobs(plan: Plan, table: CostTable, folder: Path | None) -> list[Job]:
 
 
 def _run_jobs(
-    jobs: Sequence[Job], terms: Terms, *, workers: int, progress: Progress | None
+    jobs: Sequence[Job],
+    terms: Terms,
+    *,
+    workers: int,
+    folder: Path | None,
+    progress: Progress | None,
 ) -> Results:
     """The results of all jobs; those that are complete on disk are read."""
-    results: Results = {}
-
-    def tell(job: Job, epoch: int) -> None:
-        if progress is not None:
-            event = {"done": len(results), "jobs": len(jobs), "job": job.name, "seed": job.seed}
-            progress(event | {"epoch": epoch, "epochs": terms.train.epochs})
-
-    def keep(job: Job, result: Result) -> None:
-        results[job.key] = result
-        tell(job, terms.train.epochs)
-
-    def notice(job: Job, epoch: Epoch) -> None:
-        tell(job, epoch["epoch"])
-
-    for job in jobs:
-        if (result := finished(job)) is not None:
-            keep(job, result)
+    results = {job.key: result for job in jobs if (result := finished(job)) is not None}
     rest = [job for job in jobs if job.key not in results]
+    starts = []
+    if terms.shared is not None:
+        for seed in dict.fromkeys(job.seed for job in rest):
+            path = None if folder is None else folder / f"shared-seed{seed}"
+            starts.append(Start(seed, path))
+    tally = _Tally(progress, terms, count=len(starts) + len(jobs))
+    for job in jobs:
+        if job.key in results:
+            tally.end(job)
+    networks = {start.seed: network for start, network in _perform(starts, terms, workers, tally)}
+    terms = dataclasses.replace(terms, starts=networks)
+    return results | {job.key: result for job, result in _perform(rest, terms, workers, tally)}
+
+
+def _perform(works: Sequence[W], terms: Terms, workers: int, tally: _Tally) -> list[tuple[W, Any]]:
+    found = []
     # closing: whatever is raised here, an interruption included, ends the workers first.
-    with closing(perform_all(rest, terms, workers=workers, notice=notice)) as ended:
-        for job, result in ended:
-            keep(job, result)
-    return results
+    with closing(perform_all(works, terms, workers=workers, notice=tally.notice)) as ended:
+        for work, result in ended:
+            found.append((work, result))
+            tally.end(work)
+    return found
+
+
+class _Tally:
+    """Tells the caller how far the trainings are."""
+
+    def __init__(self, progress: Progress | None, terms: Terms, *, count: int) -> None:
+        self._progress, self._terms = progress, terms
+        self._done, self._count = 0, count
+
+    def notice(self, work: Work, epoch: Epoch) -> None:
+        if self._progress is not None:
+            event = {"done": self._done, "jobs": self._count, "job": work.name, "seed": work.seed}
+            self._progress(event | {"epoch": epoch["epoch"], "epochs": epoch["epochs"]})
+
+    def end(self, work: Work) -> None:
+        self._done += 1
+        epochs = work.epochs(self._terms)
+        self.notice(work, {"epoch": epochs, "epochs": epochs})
 
 
 def _costs(plan: Plan, terms: Terms, table: CostTable) -> dict[Architecture, Cost]:

@@ -133,6 +133,8 @@ class Comparison:
         budget: That the random trees keep to.
         train: The settings of every training.
         lower_is_better: {metric: bool}.
+        shared: The settings of the fully shared networks, one a seed, from which all others were
+            trained on; None: these started from the common initialisation, or from scratch.
     """
 
     rows: tuple[Row, ...]
@@ -140,6 +142,7 @@ class Comparison:
     budget: Budget
     train: TrainSettings
     lower_is_better: Mapping[str, bool]
+    shared: TrainSettings | None = None
 
     def row(self, name: str) -> Row:
         """The row of a name; InputError where there is none."""
@@ -160,6 +163,7 @@ class Comparison:
             "seeds": list(self.seeds),
             "budget": self.budget.to_dict(),
             "train": self.train.to_dict(),
+            "shared": None if self.shared is None else self.shared.to_dict(),
             "lower_is_better": dict(self.lower_is_better),
             "rows": [row.to_dict() for row in self.rows],
         }
@@ -232,6 +236,7 @@ def _read_comparison(value: Any) -> Comparison:
         raise ValueError(f"{value['kind']!r} of format {value['format']!r}")
     seeds = tuple(int(seed) for seed in value["seeds"])
     rows = tuple(_read_row(row, seeds) for row in value["rows"])
+    shared = value.get("shared")  # comparisons of 0.1.0's first days do not have it
     if not seeds or not rows:
         raise ValueError("no seeds" if rows else "no rows")
     return Comparison(
@@ -242,6 +247,7 @@ def _read_comparison(value: Any) -> Comparison:
         lower_is_better={
             str(metric): bool(lower) for metric, lower in value["lower_is_better"].items()
         },
+        shared=None if shared is None else TrainSettings.from_dict(shared),
     )
 
 

@@ -1,10 +1,10 @@
-"""One training of one network, in a folder of its own."""
+"""One training of one network, in a folder of its own, and of the network that it starts from."""
 
 from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from sharewise.backbones import Backbone
 from sharewise.costs import CostTable
 from sharewise.data import TaskData
 from sharewise.errors import FormatError
-from sharewise.evaluators import Initial
+from sharewise.evaluators import Initial, train_shared
 from sharewise.networks import build
 from sharewise.runs import Run, read_json, write_json
 from sharewise.scores import Scores
@@ -22,17 +22,55 @@ from sharewise.training import TrainSettings, evaluate, one_thread, train
 _FORMAT = 1
 Epoch = dict[str, Any]
 """What train() reports after an epoch."""
+Notice = Callable[[Epoch], None]
 
 
 @dataclasses.dataclass(frozen=True)
 class Terms:
-    """What all jobs of a comparison have in common."""
+    """What all jobs of a comparison have in common.
+
+    initial: where networks start, unless `shared` says how the network of a seed is trained that
+        those of the seed start from; `starts` holds these, once they are.
+    """
 
     backbone: Backbone
     data: TaskData
     train: TrainSettings
     device: str
     initial: Initial | None = None
+    shared: TrainSettings | None = None
+    starts: Mapping[int, Initial] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Start:
+    """The network of a seed that shares everything, from whose weights the seed's jobs start."""
+
+    name = "the start of all"
+
+    seed: int
+    folder: Path | None
+
+    def epochs(self, terms: Terms) -> int:
+        assert terms.shared is not None
+        return terms.shared.epochs
+
+    def perform(self, terms: Terms, *, notice: Notice) -> Initial:
+        """Train it from where the folder stands; at once if that is the end.
+
+        Raises:
+            InputError, DataError, TrainingError, RunError: as `train`.
+        """
+        assert terms.shared is not None
+        return train_shared(
+            terms.backbone,
+            terms.data,
+            settings=terms.shared,
+            seed=self.seed,
+            run=self.folder,
+            device=terms.device,
+            progress=notice,
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +88,42 @@ class Job:
     @property
     def key(self) -> tuple[Architecture, int]:
         return self.architecture, self.seed
+
+    def epochs(self, terms: Terms) -> int:
+        return terms.train.epochs
+
+    def perform(self, terms: Terms, *, notice: Notice) -> Result:
+        """Train from where the folder stands, then look at the test split, once.
+
+        Computes with one torch thread: sums that are split over threads are rounded otherwise, and
+        the scores of a comparison must not depend on where its jobs run.
+
+        Raises:
+            TrainingError: A loss is NaN or infinite; what finished before is kept.
+            InputError, DataError, RunError: as `train` and `evaluate`.
+        """
+        initial = terms.starts[self.seed] if terms.shared is not None else terms.initial
+        with one_thread():
+            start = build if initial is None else initial.start
+            network = start(self.architecture, terms.backbone, terms.data.tasks, seed=self.seed)
+            val = train(
+                network,
+                terms.data,
+                settings=terms.train,
+                seed=self.seed,
+                run=self.folder,
+                resume=True,
+                device=terms.device,
+                progress=notice,
+            )
+            size = terms.train.batch_size
+            test = evaluate(network, terms.data, "test", batch_size=size, device=terms.device)
+        if self.folder is not None:
+            scores = {"format": _FORMAT, "split": "test", "scores": test}
+            write_json(_test_path(self.folder), scores)
+            # Three times the network's size, and nothing will resume from it any more.
+            shutil.rmtree(Run(self.folder).checkpoint, ignore_errors=True)
+        return Result(val=val, test=test)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,6 +159,8 @@ def open_folder(job: Job, terms: Terms, table: CostTable) -> None:
         "train": terms.train.to_dict(),
         "seed": job.seed,
     }
+    if terms.shared is not None:  # with the seed this says all: its weights come later
+        settings["shared"] = terms.shared.to_dict()
     if terms.initial is not None:
         settings["initial"] = {"task": terms.initial.source, "weights": terms.initial.digest}
     Run.start(job.folder, settings, resume=True)
@@ -101,38 +177,6 @@ def finished(job: Job) -> Result | None:
     return Result(
         val=_read_scores(Run(job.folder).scores), test=_read_scores(_test_path(job.folder))
     )
-
-
-def perform(job: Job, terms: Terms, *, notice: Callable[[Epoch], None]) -> Result:
-    """Train from where the folder stands, then look at the test split, once.
-
-    Computes with one torch thread: sums that are split over threads are rounded otherwise, and the
-    scores of a comparison must not depend on where its jobs run.
-
-    Raises:
-        TrainingError: A loss is NaN or infinite; what finished before is kept.
-        InputError, DataError, RunError: as `train` and `evaluate`.
-    """
-    with one_thread():
-        start = build if terms.initial is None else terms.initial.start
-        network = start(job.architecture, terms.backbone, terms.data.tasks, seed=job.seed)
-        val = train(
-            network,
-            terms.data,
-            settings=terms.train,
-            seed=job.seed,
-            run=job.folder,
-            resume=True,
-            device=terms.device,
-            progress=notice,
-        )
-        size = terms.train.batch_size
-        test = evaluate(network, terms.data, "test", batch_size=size, device=terms.device)
-    if job.folder is not None:
-        write_json(_test_path(job.folder), {"format": _FORMAT, "split": "test", "scores": test})
-        # Three times the network's size, and nothing will resume from it any more.
-        shutil.rmtree(Run(job.folder).checkpoint, ignore_errors=True)
-    return Result(val=val, test=test)
 
 
 def _test_path(folder: Path) -> Path:

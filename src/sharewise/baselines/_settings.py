@@ -19,6 +19,9 @@ class CompareSettings(Settings):
         random_trees: Random trees for each seed; 0 leaves the row "random" out. A seed's scores
             are the means over its trees.
         train: The settings of every training.
+        shared: Those of a network that shares everything, trained first with each seed: every
+            network then starts from its weights, as finalists of a search do, and is trained on by
+            `train`. None: networks start from the common initialisation, or else from scratch.
         workers: Processes that train at the same time; 1 trains in this one. It changes no score.
 
     Raises:
@@ -28,6 +31,7 @@ class CompareSettings(Settings):
     seeds: tuple[int, ...] = (0, 1, 2)
     random_trees: int = 1
     train: TrainSettings = dataclasses.field(default_factory=TrainSettings)
+    shared: TrainSettings | None = None
     workers: int = 1
 
     def __post_init__(self) -> None:

@@ -17,20 +17,35 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import NoReturn
+from typing import Any, Generic, NoReturn, Protocol, TypeVar
 
-from sharewise.baselines._job import Epoch, Job, Result, Terms, perform
+from sharewise.baselines._job import Epoch, Notice, Terms
 from sharewise.errors import InputError, RunError
 from sharewise.runs import end_with_parent
 
-Notice = Callable[[Job, Epoch], None]
+_SAID, _DONE, _FAILED = "said", "done", "failed"
 
-_SAID, _FAILED = "said", "failed"
+
+class Work(Protocol):
+    """One training; it and what it results in can travel to another process."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def seed(self) -> int: ...
+
+    def epochs(self, terms: Terms) -> int: ...
+
+    def perform(self, terms: Terms, *, notice: Notice) -> Any: ...
+
+
+W = TypeVar("W", bound=Work)
 
 
 def perform_all(
-    jobs: Sequence[Job], terms: Terms, *, workers: int, notice: Notice
-) -> Generator[tuple[Job, Result], None, None]:
+    jobs: Sequence[W], terms: Terms, *, workers: int, notice: Callable[[W, Epoch], None]
+) -> Generator[tuple[W, Any], None, None]:
     """The jobs with their results, in the order in which they end.
 
     Close the generator to end the workers: nothing of theirs survives it, nor this process.
@@ -52,7 +67,7 @@ def perform_all(
         return
     for job in jobs:
         try:
-            result = perform(job, terms, notice=partial(notice, job))
+            result = job.perform(terms, notice=partial(notice, job))
         except Exception as error:
             error.add_note(_place(job))
             raise
@@ -60,14 +75,14 @@ def perform_all(
 
 
 @dataclass
-class _Worker:
+class _Worker(Generic[W]):
     """A process, this end of its pipe, and what it works on."""
 
     process: BaseProcess
     pipe: Connection
-    job: Job | None = None
+    job: W | None = None
 
-    def give(self, waiting: deque[Job]) -> None:
+    def give(self, waiting: deque[W]) -> None:
         self.job = waiting.popleft() if waiting else None
         if self.job is not None:
             self.send(pickle.dumps(self.job))
@@ -78,8 +93,8 @@ class _Worker:
         except OSError as error:
             self.fail(error)
 
-    def receive(self, job: Job) -> Result | Epoch:
-        """What the worker says next; raises the job's error if that is what it says."""
+    def receive(self, job: W) -> tuple[str, Any]:
+        """What the worker says next, and which kind; raises the job's error if it says that."""
         try:
             kind, *content = self.pipe.recv()
         except (EOFError, OSError) as error:
@@ -88,8 +103,7 @@ class _Worker:
             failure, trace = content
             failure.add_note(f"{_place(job)}\n{trace}")
             raise failure
-        said: Result | Epoch = content[0]
-        return said
+        return kind, content[0]
 
     def fail(self, error: Exception) -> NoReturn:
         self.process.join(timeout=5)  # it is ending; afterwards it has an exit code
@@ -111,10 +125,10 @@ class _Worker:
 
 
 def _side_by_side(
-    waiting: deque[Job], terms: Terms, *, workers: int, notice: Notice
-) -> Generator[tuple[Job, Result], None, None]:
+    waiting: deque[W], terms: Terms, *, workers: int, notice: Callable[[W, Epoch], None]
+) -> Generator[tuple[W, Any], None, None]:
     packed = _pack(terms)
-    crew: list[_Worker] = []
+    crew: list[_Worker[W]] = []
     try:
         for _ in range(workers):
             crew.append(_hire())
@@ -127,8 +141,8 @@ def _side_by_side(
             for worker, job in busy:
                 if worker.pipe not in ready:
                     continue
-                content = worker.receive(job)
-                if isinstance(content, Result):
+                kind, content = worker.receive(job)
+                if kind == _DONE:
                     worker.give(waiting)
                     yield job, content
                 else:
@@ -138,11 +152,11 @@ def _side_by_side(
             worker.end()
 
 
-def _place(job: Job) -> str:
+def _place(job: Work) -> str:
     return f"while training {job.name!r} from seed {job.seed}"
 
 
-def _hire() -> _Worker:
+def _hire() -> _Worker[Any]:
     # Spawned, not forked: a fork of a process whose torch has threads (or CUDA) may hang.
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
@@ -161,14 +175,14 @@ def _serve(pipe: Connection) -> None:
         packed = pipe.recv_bytes()
         terms: Terms | None = None
         while True:
-            job: Job = pickle.loads(pipe.recv_bytes())
+            job: Work = pickle.loads(pipe.recv_bytes())
             try:
                 terms = _unpack(packed) if terms is None else terms
-                result = perform(job, terms, notice=lambda epoch: pipe.send((_SAID, epoch)))
+                result = job.perform(terms, notice=lambda epoch: pipe.send((_SAID, epoch)))
             except Exception as error:
                 pipe.send((_FAILED, _portable(error), traceback.format_exc()))
             else:
-                pipe.send((_SAID, result))
+                pipe.send((_DONE, result))
 
 
 def _portable(error: Exception) -> Exception:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +16,7 @@ from sharewise.cli._options import (
     BatchSize,
     Device,
     Epochs,
+    FromScratch,
     LearningRate,
     Quick,
     RunFolder,
@@ -22,7 +24,7 @@ from sharewise.cli._options import (
 )
 from sharewise.cli._print import emit
 from sharewise.cli._progress import progress
-from sharewise.cli._quick import COMPARE, COMPARE_SEEDS
+from sharewise.cli._quick import COMPARE, COMPARE_SEEDS, Sizes
 from sharewise.cli._rebuild import Searched, load_architecture, rebuild, training_sizes
 from sharewise.cli._settings import read_settings
 from sharewise.errors import InputError
@@ -47,6 +49,7 @@ def compare(  # noqa: PLR0913 - a command's arguments are its options
     batch_size: BatchSize = None,
     lr: LearningRate = None,
     turns: Turns = None,
+    from_scratch: FromScratch = False,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -74,8 +77,10 @@ def compare(  # noqa: PLR0913 - a command's arguments are its options
     """Train the found, the fully shared, the independent and random networks alike.
 
     All have the same settings and seeds; random ones keep to the same budget. After a partitioning
-    search all start from its common initialisation. Taskonomy's five tasks on a ResNet are also
-    trained as the tree that was published for them. A killed comparison goes on where it was.
+    search all start from its common initialisation; where finalists of a branching search started
+    from a network that shares everything, all start from such a one, with each seed. Taskonomy's
+    five tasks on a ResNet are also trained as the tree that was published for them. A killed
+    comparison goes on where it was.
     """
     from sharewise.baselines import CompareSettings, comparison_table
     from sharewise.baselines import compare as compare_networks
@@ -85,17 +90,21 @@ def compare(  # noqa: PLR0913 - a command's arguments are its options
     named = read_beside(beside or ())
     with progress(f"Making the data of {run}") as show:
         searched = rebuild(run, show)
+    sizes: Sizes = COMPARE if quick else {}
     training = read_settings(
         TrainSettings,
-        sizes={**training_sizes(searched), **(COMPARE if quick else {})},
+        sizes={**training_sizes(searched, from_scratch=from_scratch), **sizes},
         epochs=epochs,
         batch_size=batch_size,
         lr=lr,
         turns=turns,
     )
     count = seeds or (COMPARE_SEEDS if quick else SEEDS)
+    shared = None
+    if searched.finalists is not None and not from_scratch:
+        shared = dataclasses.replace(searched.finalists[0], **sizes)
     settings = CompareSettings(
-        seeds=tuple(range(count)), train=training, workers=workers or cores()
+        seeds=tuple(range(count)), train=training, shared=shared, workers=workers or cores()
     )
     if fresh:
         forget(run / COMPARISON)

@@ -33,6 +33,14 @@ Turns = Annotated[
         show_default=False,
     ),
 ]
+FromScratch = Annotated[
+    bool,
+    typer.Option(
+        "--from-scratch",
+        help="Train from scratch also where the finalists of the search were trained on from a"
+        " network that shares everything.",
+    ),
+]
 InputColumns = Annotated[
     str | None,
     typer.Option(

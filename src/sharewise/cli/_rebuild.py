@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sharewise.backbones import Backbone
     from sharewise.data import TaskData
     from sharewise.evaluators import Initial
-    from sharewise.networks import Network
+    from sharewise.training import TrainSettings
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,23 @@ class Searched:
         path = Run(self.run.folder / INITIAL).network
         return Initial.load(path, self.backbone, self.data, source=source)
 
-    def start(self, *, seed: int) -> Network:
-        """The network that is to be trained: from the common initialisation, or fresh."""
-        from sharewise.networks import build
+    @cached_property
+    def finalists(self) -> tuple[TrainSettings, TrainSettings] | None:
+        """How finalists of a branching search were trained; None where there were none.
 
-        make = build if self.initial is None else self.initial.start
-        return make(self.architecture, self.backbone, self.data.tasks, seed=seed)
+        At first the network that shares everything, then from its weights each tree.
+
+        Raises:
+            FormatError: A settings.json without these.
+            InputError: Settings of another version.
+        """
+        search = self.settings.get("search", {})
+        if from_initial(self.settings) or search.get("finalists", 1) == 1:
+            return None
+        from sharewise.training import TrainSettings
+
+        first, then = (part(search, name, self.run) for name in ("training", "tuning"))
+        return TrainSettings.from_dict(first), TrainSettings.from_dict(then)
 
 
 def rebuild(folder: Path, show: Show) -> Searched:
@@ -92,9 +103,11 @@ def from_initial(settings: Mapping[str, Any]) -> bool:
     return settings.get("method") == "partitioning"
 
 
-def training_sizes(searched: Searched) -> Sizes:
+def training_sizes(searched: Searched, *, from_scratch: bool) -> Sizes:
     """What takes the place of the default settings when the networks of a run are trained."""
     usual = data_sizes(searched.data)
+    if searched.finalists is not None and not from_scratch:
+        return searched.finalists[1].to_dict()
     if not from_initial(searched.settings):
         return usual
     from sharewise.training import can_have_curriculum

@@ -13,6 +13,7 @@ from sharewise.cli._options import (
     BatchSize,
     Device,
     Epochs,
+    FromScratch,
     LearningRate,
     RunFolder,
     Seed,
@@ -32,6 +33,7 @@ def train(  # noqa: PLR0913 - a command's arguments are its options
     batch_size: BatchSize = None,
     lr: LearningRate = None,
     turns: Turns = None,
+    from_scratch: FromScratch = False,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Forget an earlier training of this run.")
     ] = False,
@@ -40,10 +42,14 @@ def train(  # noqa: PLR0913 - a command's arguments are its options
 ) -> None:
     """Train the architecture that a search found.
 
-    After a branching search from scratch, after a partitioning search from the common
-    initialisation of its run. The training lies in RUN/training, and goes on there when it was
-    interrupted. Its weights and validation scores are RUN/network.safetensors and RUN/scores.json.
+    After a branching search from scratch, or where finalists of the search started from a network
+    that shares everything, from such a one, trained first; after a partitioning search from the
+    common initialisation of its run. The training lies in RUN/training, and goes on there when it
+    was interrupted. Its weights and validation scores are RUN/network.safetensors and
+    RUN/scores.json.
     """
+    from sharewise.evaluators import train_shared
+    from sharewise.networks import build
     from sharewise.training import TrainSettings
     from sharewise.training import train as train_network
 
@@ -51,17 +57,28 @@ def train(  # noqa: PLR0913 - a command's arguments are its options
         searched = rebuild(run, show)
     settings = read_settings(
         TrainSettings,
-        sizes=training_sizes(searched),
+        sizes=training_sizes(searched, from_scratch=from_scratch),
         epochs=epochs,
         batch_size=batch_size,
         lr=lr,
         turns=turns,
     )
-    network = searched.start(seed=seed)
-    folder = run / TRAINING
+    initial, folder = searched.initial, run / TRAINING
     if fresh:
         forget(folder)
     with progress(f"Training {run}") as show, or_afresh(f"sharewise train {run} --fresh"):
+        if searched.finalists is not None and not from_scratch:
+            initial = train_shared(
+                searched.backbone,
+                searched.data,
+                settings=searched.finalists[0],
+                seed=seed,
+                run=folder / "shared",
+                device=device,
+                progress=show,
+            )
+        start = build if initial is None else initial.start
+        network = start(searched.architecture, searched.backbone, searched.data.tasks, seed=seed)
         scores = train_network(
             network,
             searched.data,

@@ -123,18 +123,8 @@ def train_initial(  # noqa: PLR0913 - what train() takes, and the source
     only = OnlyTask(data, choose_source(data, backbone) if source is None else source)
     name = only.tasks[0].name
     network = build(single_task(name, backbone), backbone, only.tasks, seed=seed)
-    with one_thread():
-        train(
-            network,
-            only,
-            settings=settings,
-            seed=seed,
-            run=run,
-            resume=True,
-            device=device,
-            progress=progress,
-        )
-    return Initial(network.cpu())
+    how = {"settings": settings, "seed": seed, "run": run, "device": device, "progress": progress}
+    return _trained(network, only, **how)
 
 
 def train_shared(
@@ -145,6 +135,7 @@ def train_shared(
     seed: int = 0,
     run: Path | None = None,
     device: str | torch.device = "auto",
+    progress: Progress | None = None,
 ) -> Initial:
     """Train the fully shared network on all tasks: where trees start that divide it.
 
@@ -157,6 +148,11 @@ def train_shared(
     names = [task.name for task in data.tasks]
     architecture = Architecture.shared(names, backbone.num_stages)
     network = build(architecture, backbone, data.tasks, seed=seed)
+    how = {"settings": settings, "seed": seed, "run": run, "device": device, "progress": progress}
+    return _trained(network, data, **how)
+
+
+def _trained(network: Network, data: TaskData, **how: Any) -> Initial:
     with one_thread():
-        train(network, data, settings=settings, seed=seed, run=run, resume=True, device=device)
+        train(network, data, resume=True, **how)
     return Initial(network.cpu())

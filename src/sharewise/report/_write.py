@@ -165,6 +165,11 @@ def _comparison(facts: Facts) -> Iterator[str]:
     several = len(facts.seeds) > 1
     means = " Numbers are means over seeds ± their sample standard deviation." if several else ""
     begun = "from the same initial weights" if facts.is_partitioning else "from scratch"
+    if shared := facts.comparison.get("shared"):
+        begun = (
+            "from a network that shares everything, itself trained with the same seed for"
+            f" {plural(shared['epochs'], 'epoch')},"
+        )
     yield (
         f"<p>Every network was trained {begun} with the same settings and"
         f" {plural(len(facts.seeds), 'seed')}, and scored on the test split with the weights that"
