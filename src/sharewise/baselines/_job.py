@@ -13,8 +13,7 @@ from sharewise.backbones import Backbone
 from sharewise.costs import CostTable
 from sharewise.data import TaskData
 from sharewise.errors import FormatError
-from sharewise.evaluators import Initial, train_shared
-from sharewise.networks import build
+from sharewise.evaluators import Initial, begin, train_shared
 from sharewise.runs import Run, read_json, write_json
 from sharewise.scores import Scores
 from sharewise.training import TrainSettings, evaluate, one_thread, train
@@ -104,8 +103,13 @@ class Job:
         """
         initial = terms.starts[self.seed] if terms.shared is not None else terms.initial
         with one_thread():
-            start = build if initial is None else initial.start
-            network = start(self.architecture, terms.backbone, terms.data.tasks, seed=self.seed)
+            network = begin(
+                self.architecture,
+                terms.backbone,
+                terms.data.tasks,
+                initial=initial,
+                seed=self.seed,
+            )
             val = train(
                 network,
                 terms.data,

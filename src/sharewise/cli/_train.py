@@ -48,8 +48,7 @@ def train(  # noqa: PLR0913 - a command's arguments are its options
     was interrupted. Its weights and validation scores are RUN/network.safetensors and
     RUN/scores.json.
     """
-    from sharewise.evaluators import train_shared
-    from sharewise.networks import build
+    from sharewise.evaluators import begin, train_shared
     from sharewise.training import TrainSettings
     from sharewise.training import train as train_network
 
@@ -77,8 +76,8 @@ def train(  # noqa: PLR0913 - a command's arguments are its options
                 device=device,
                 progress=show,
             )
-        start = build if initial is None else initial.start
-        network = start(searched.architecture, searched.backbone, searched.data.tasks, seed=seed)
+        tasks = searched.data.tasks
+        network = begin(searched.architecture, searched.backbone, tasks, initial=initial, seed=seed)
         scores = train_network(
             network,
             searched.data,

@@ -7,6 +7,7 @@ from sharewise.evaluators._evaluation import Evaluation, Evaluator
 from sharewise.evaluators._features import Features
 from sharewise.evaluators._initial import (
     Initial,
+    begin,
     choose_source,
     train_initial,
     train_shared,
@@ -29,6 +30,7 @@ __all__ = [
     "Initial",
     "Teachers",
     "Trained",
+    "begin",
     "check_executor",
     "choose_source",
     "train_initial",

@@ -71,6 +71,19 @@ class Initial:
         return network
 
 
+def begin(
+    architecture: Architecture,
+    backbone: Backbone,
+    tasks: Sequence[Task],
+    *,
+    initial: Initial | None,
+    seed: int = 0,
+) -> Network:
+    """The network that is to be trained: from another's weights, or where there is none, fresh."""
+    start = build if initial is None else initial.start
+    return start(architecture, backbone, tasks, seed=seed)
+
+
 def weights_digest(network: Network) -> str:
     """The first 16 hex digits of a network's weights and statistics."""
     digest = hashlib.sha256()

@@ -9,8 +9,7 @@ from sharewise.architecture import Architecture
 from sharewise.backbones import Backbone
 from sharewise.data import TaskData
 from sharewise.evaluators._evaluation import Evaluation
-from sharewise.evaluators._initial import Initial
-from sharewise.networks import build
+from sharewise.evaluators._initial import Initial, begin
 from sharewise.training import TrainSettings, one_thread, train
 
 
@@ -36,10 +35,7 @@ class Trained:
 
     def _one(self, architecture: Architecture, seed: int) -> Evaluation:
         tasks = self.data.tasks
-        if self.initial is None:
-            network = build(architecture, self.backbone, tasks, seed=seed)
-        else:
-            network = self.initial.start(architecture, self.backbone, tasks, seed=seed)
+        network = begin(architecture, self.backbone, tasks, initial=self.initial, seed=seed)
         with one_thread():
             scores = train(
                 network, self.data, settings=self.settings, seed=seed, device=self.device
