@@ -35,7 +35,7 @@ def comparison_table(comparison: Comparison) -> Table:
         box=box.SIMPLE_HEAD,
         caption=f"Test scores and gain: mean{' ± standard deviation' * (seeds > 1)} over {seeds} "
         f"seed{'s' * (seeds > 1)} (↑ higher is better, ↓ lower). The gain is over 'shared', "
-        f"relative to its scores.{_SCORE_WORDS * _has_score(rows)}",
+        f"relative to its scores.{_start_words(comparison)}{_SCORE_WORDS * _has_score(rows)}",
         caption_justify="left",
         padding=(0, 1, 0, 0),
         show_edge=False,
@@ -50,6 +50,15 @@ def comparison_table(comparison: Comparison) -> Table:
         cells = line.cells if fits else [cell.replace(" ±", "\n±") for cell in line.cells]
         table.add_row(line.name, *cells, style=line.style, end_section=line.is_last)
     return table
+
+
+def _start_words(comparison: Comparison) -> str:
+    if comparison.shared is None:
+        return ""
+    first, then = comparison.shared.epochs, comparison.train.epochs
+    return (
+        f" Each goes on for {then} epochs from a shared network of its seed, trained for {first}."
+    )
 
 
 @dataclass(frozen=True)
