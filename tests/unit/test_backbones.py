@@ -61,7 +61,7 @@ def test_convnet_has_the_sizes_of_its_convolutions() -> None:
 
 def test_convnet_of_output_stride_4_has_the_sizes_of_its_convolutions() -> None:
     backbone = convnet(output_stride=4)
-    pairs = [(3, 32), (32, 32), (32, 64), (64, 96), (96, 96), (96, 96), (96, 64)]
+    pairs = [(3, 32), (32, 64), (64, 64), (64, 96), (96, 96), (96, 96), (96, 64)]
     norms = 2 * sum(outputs for _, outputs in pairs)
     assert _params(backbone) == sum(9 * i * o for i, o in pairs) + norms
     assert backbone.shapes() == ((32, 16, 16), (64, 8, 8), (64, 8, 8))

@@ -274,7 +274,7 @@ def test_data_sets_with_accuracies_take_turns_by_the_curriculum(run: Path) -> No
     apart = SeparateData([make_part(each) for each in TASKS], name="decathlon-mini")
     assert training_sizes(searched) == FROM_INITIAL
     assert training_sizes(dataclasses.replace(searched, data=apart))["turns"] == "curriculum"
-    settings = {**searched.settings, "method": "branching"}
+    settings = {**searched.settings, "method": "branching", "search": {}}
     assert training_sizes(dataclasses.replace(searched, settings=settings, data=apart)) == {}
 
 

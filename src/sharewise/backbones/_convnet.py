@@ -25,7 +25,7 @@ _USUAL_STRIDE = 8
 _STAGES = {
     4: (
         (_Conv(32, stride=2),),
-        (_Conv(32), _POOL, _Conv(64)),
+        (_Conv(64), _POOL, _Conv(64)),
         (_Conv(96), _Conv(96), _Conv(96), _Conv(64)),
     ),
     8: (
@@ -50,11 +50,11 @@ def convnet(
     layers can be partitioned. 494 672 parameters; 13 418 496 multiply-adds at 32 x 32, of which
     stage3 has two thirds.
 
-    With output stride 4, stage1 is a convolution of 32 channels and stride 2; stage2 is one of 32,
-    a max pool and one of 64; stage3 is four of 96, 96, 96 and 64, on planes of a quarter of the
-    input's height. Slices of its three hidden layers take up to a fifth longer than their
-    multiply-adds say, in batches of 64, and a tenth where they are exported to ONNX; on planes of
-    an eighth they take up to a third longer (docs/results/partitioning.md).
+    With output stride 4, stage1 is a convolution of 32 channels and stride 2; stage2 is one of 64,
+    a max pool and another of 64; stage3 is four of 96, 96, 96 and 64, on planes of a quarter of the
+    input's height. Slices of its three hidden layers take about a tenth longer than their
+    multiply-adds say, exported or in batches of 64; on planes of an eighth they take up to a third
+    longer (docs/results/partitioning.md).
 
     On a thousand images a domain they learn in fewer epochs than a residual network of many layers.
     Features lie in memory with their channels last, which CPUs pool much faster.

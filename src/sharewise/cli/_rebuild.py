@@ -103,7 +103,7 @@ def from_initial(settings: Mapping[str, Any]) -> bool:
     return settings.get("method") == "partitioning"
 
 
-def training_sizes(searched: Searched, *, from_scratch: bool) -> Sizes:
+def training_sizes(searched: Searched, *, from_scratch: bool = False) -> Sizes:
     """What takes the place of the default settings when the networks of a run are trained."""
     usual = data_sizes(searched.data)
     if searched.finalists is not None and not from_scratch:
