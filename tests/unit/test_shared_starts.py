@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,6 @@ from sharewise.evaluators import Initial
 from sharewise.networks import inherit
 
 CAPSYS = pytest.CaptureFixture[str]
-BACKBONE = sw.backbones.mlp(6, (4, 4))
 SHARED = sw.TrainSettings(epochs=2, batch_size=32, lr=1e-2)
 TRAIN = sw.TrainSettings(epochs=1, batch_size=16, lr=5e-3)
 SETTINGS = CompareSettings(seeds=(0, 3), train=TRAIN, shared=SHARED)
@@ -104,7 +104,7 @@ def test_what_is_finished_is_kept_and_the_rest_comes_out_the_same(
     shutil.rmtree(run / "comparison" / f"{tree.digest}-seed0")
     shutil.rmtree(run / "comparison" / "shared-seed0")
     events: list[dict[str, Any]] = []
-    settings = CompareSettings(**{**vars_of(SETTINGS), "workers": workers})
+    settings = dataclasses.replace(SETTINGS, workers=workers)
     again = run_compare(run, settings=settings, progress=events.append)
     assert rows_of(again) == rows_of(comparison)
     trained = [(event["job"], event["seed"]) for event in events if event["done"] < event["jobs"]]
@@ -112,10 +112,6 @@ def test_what_is_finished_is_kept_and_the_rest_comes_out_the_same(
         "the start of all",
         "independent",
     }
-
-
-def vars_of(settings: CompareSettings) -> dict[str, Any]:
-    return {name: getattr(settings, name) for name in ("seeds", "random_trees", "train", "shared")}
 
 
 def test_no_start_is_trained_where_nothing_is_left_to_do(
@@ -130,7 +126,7 @@ def test_no_start_is_trained_where_nothing_is_left_to_do(
 
 
 def test_workers_change_no_score(done: tuple[Path, Comparison, Any]) -> None:
-    settings = CompareSettings(**{**vars_of(SETTINGS), "workers": 2})
+    settings = dataclasses.replace(SETTINGS, workers=2)
     assert rows_of(run_compare(settings=settings)) == rows_of(done[1])
 
 
@@ -139,7 +135,7 @@ def test_another_start_is_another_comparison(
 ) -> None:
     run = tmp_path / "run"
     shutil.copytree(done[0], run)
-    settings = CompareSettings(seeds=(0, 3), train=TRAIN)
+    settings = dataclasses.replace(SETTINGS, shared=None)
     with pytest.raises(RunError, match="shared"):
         run_compare(run, settings=settings)
 
