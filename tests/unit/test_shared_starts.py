@@ -13,6 +13,7 @@ from _commands import call, make_run, refused
 import sharewise as sw
 from sharewise.architecture import Architecture
 from sharewise.baselines import CompareSettings, Comparison, compare
+from sharewise.cli._quick import COMPARE
 from sharewise.errors import InputError, RunError
 from sharewise.evaluators import Initial
 from sharewise.networks import inherit
@@ -187,7 +188,7 @@ def test_a_quick_comparison_starts_from_a_quick_network(capsys: CAPSYS, tmp_path
     longer = {**SHARED.to_dict(), "epochs": 5}
     run = make_run(tmp_path / "run", search={**SEARCH, "training": longer})
     told = call(capsys, "compare", run, "--quick", "--workers", "1", "--json").json
-    assert told["shared"]["epochs"] == told["train"]["epochs"] == 3
+    assert told["shared"]["epochs"] == told["train"]["epochs"] == COMPARE["epochs"]
 
 
 def test_settings_without_the_trainings_of_finalists(capsys: CAPSYS, tmp_path: Path) -> None:

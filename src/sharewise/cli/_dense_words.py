@@ -54,7 +54,6 @@ _SEARCH: Mapping[str, Sizes] = {
 }
 _QUICK: Mapping[str, Sizes] = {
     "partitioning": {
-        "evaluations": 20,
         "initial.epochs": 2,
         "teachers.epochs": 2,
         "distil.steps": 100,
