@@ -161,7 +161,7 @@ def test_compare_and_train_do_as_the_finalists_of_the_search(
     assert told["shared"] == SHARED.to_dict()
     assert told["train"] == TRAIN.to_dict()
     caption = " ".join(call(capsys, "compare", run, *words).out.split())
-    assert "Each goes on for 1 epochs from a shared network of its seed, trained for 2." in caption
+    assert "For the first 2 of 3 epochs all of a seed are one shared network." in caption
     assert call(capsys, "report", run).code == 0
     page = (run / "report.html").read_text()
     assert "from a network that shares everything" in page

@@ -236,7 +236,7 @@ def _read_comparison(value: Any) -> Comparison:
         raise ValueError(f"{value['kind']!r} of format {value['format']!r}")
     seeds = tuple(int(seed) for seed in value["seeds"])
     rows = tuple(_read_row(row, seeds) for row in value["rows"])
-    shared = value.get("shared")  # comparisons of 0.1.0's first days do not have it
+    shared = value.get("shared")  # files of 0.1.0 do not have it
     if not seeds or not rows:
         raise ValueError("no seeds" if rows else "no rows")
     return Comparison(

@@ -56,9 +56,7 @@ def _start_words(comparison: Comparison) -> str:
     if comparison.shared is None:
         return ""
     first, then = comparison.shared.epochs, comparison.train.epochs
-    return (
-        f" Each goes on for {then} epochs from a shared network of its seed, trained for {first}."
-    )
+    return f" For the first {first} of {first + then} epochs all of a seed are one shared network."
 
 
 @dataclass(frozen=True)
