@@ -194,3 +194,5 @@ def test_a_quick_comparison_starts_from_a_quick_network(capsys: CAPSYS, tmp_path
 def test_settings_without_the_trainings_of_finalists(capsys: CAPSYS, tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", search={"finalists": 2})
     assert "training" in refused(capsys, "compare", run)
+    other = make_run(tmp_path / "other", search=None)
+    assert "None for search" in refused(capsys, "train", other)

@@ -63,7 +63,7 @@ class Searched:
             FormatError: A settings.json without these.
             InputError: Settings of another version.
         """
-        search = self.settings.get("search", {})
+        search = part(self.settings, "search", self.run)
         if from_initial(self.settings) or search.get("finalists", 1) == 1:
             return None
         from sharewise.training import TrainSettings
