@@ -95,7 +95,12 @@ def _as_json(value: Any) -> Any:
 
 
 def _read(kind: object, value: Any) -> Any:
-    for each in (kind, *get_args(kind)):  # of a union: the settings that a mapping stands for
-        if isinstance(each, type) and issubclass(each, Settings) and value is not None:
-            return each.from_dict(value)
+    """The value as a field of this kind: of settings, or of `Settings | None`, read as those."""
+    kinds = [
+        each
+        for each in (kind, *get_args(kind))
+        if isinstance(each, type) and issubclass(each, Settings)
+    ]
+    if len(kinds) == 1 and value is not None:
+        return kinds[0].from_dict(value)
     return value
