@@ -278,6 +278,22 @@ def test_data_sets_with_accuracies_take_turns_by_the_curriculum(run: Path) -> No
     assert training_sizes(dataclasses.replace(searched, settings=settings, data=apart)) == {}
 
 
+def test_from_scratch_leaves_the_common_initialisation_out(
+    capsys: CAPSYS, run: Path, tmp_path: Path
+) -> None:
+    own = tmp_path / "own"
+    shutil.copytree(run, own)
+    shutil.rmtree(own / "initial")
+    words = ("--from-scratch", "--epochs", "1", "--json")
+    trained = call(capsys, "train", own, *words).json
+    assert trained["settings"]["lr"] == TrainSettings().lr  # not that of networks from there
+    told = call(capsys, "compare", own, *words, "--seeds", "1", "--workers", "1").json
+    rows = {row["name"]: row for row in told["rows"]}
+    assert rows["found"]["val"]["0"] == trained["scores"]
+    assert call(capsys, "report", own).code == 0
+    assert "from scratch" in (own / "report.html").read_text()
+
+
 def test_compare_and_report(capsys: CAPSYS, run: Path) -> None:
     words = ("compare", run, "--quick", "--epochs", "1", "--workers", "1")
     told = call(capsys, *words, "--json")

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from sharewise.architecture import Architecture
 from sharewise.backbones import Backbone
 from sharewise.baselines._comparison import Comparison, Row, gains, mean_scores
-from sharewise.baselines._job import Epoch, Job, Result, Start, Terms, finished, open_folder
+from sharewise.baselines._job import Job, Terms, open_folder
 from sharewise.baselines._others import NO_OTHERS, check_others
 from sharewise.baselines._partitions import partition_rows
 from sharewise.baselines._predictions import keep_predictions
 from sharewise.baselines._random import draw_trees
 from sharewise.baselines._settings import CompareSettings
-from sharewise.baselines._workers import W, Work, perform_all
+from sharewise.baselines._trainings import Progress, Results, train_all
 from sharewise.costs import CostTable, measure_latencies
 from sharewise.data import TaskData
 from sharewise.errors import InputError
@@ -33,10 +31,8 @@ from sharewise.tasks import metric_directions
 from sharewise.training import pick_device
 
 DEFAULTS = CompareSettings()
-Progress = Callable[[dict[str, Any]], None]
 Plan = dict[str, dict[int, tuple[Architecture, ...]]]
 """{row: {seed: architectures}}."""
-Results = dict[tuple[Architecture, int], Result]
 
 
 def compare(  # noqa: PLR0913 - the public face: each is one decision of the caller's
@@ -117,13 +113,19 @@ def compare(  # noqa: PLR0913 - the public face: each is one decision of the cal
     jobs = _jobs(plan, table, folder)
     for job in jobs:
         open_folder(job, terms, table)
-    results = _run_jobs(jobs, terms, workers=settings.workers, folder=folder, progress=progress)
+    results = train_all(jobs, terms, workers=settings.workers, folder=folder, progress=progress)
     if folder is not None:
         first = (architecture, settings.seeds[0])
         keep_predictions(next(job for job in jobs if job.key == first), terms, folder)
     rows = _rows(plan, results, _costs(plan, terms, table), directions)
     comparison = Comparison(
-        rows, settings.seeds, budget, settings.train, directions, settings.shared
+        rows,
+        settings.seeds,
+        budget,
+        settings.train,
+        directions,
+        shared=settings.shared,
+        initial=None if initial is None else initial.source,
     )
     if run is not None:
         write_json(Run(Path(run)).comparison, comparison.to_dict())
@@ -195,59 +197,6 @@ def _jobs(plan: Plan, table: CostTable, folder: Path | None) -> list[Job]:
         for (tree, seed), names in rows.items()
     ]
     return sorted(jobs, key=lambda job: -table.of(job.architecture).macs)
-
-
-def _run_jobs(
-    jobs: Sequence[Job],
-    terms: Terms,
-    *,
-    workers: int,
-    folder: Path | None,
-    progress: Progress | None,
-) -> Results:
-    """The results of all jobs; those that are complete on disk are read."""
-    results = {job.key: result for job in jobs if (result := finished(job)) is not None}
-    rest = [job for job in jobs if job.key not in results]
-    starts = []
-    if terms.shared is not None:
-        for seed in dict.fromkeys(job.seed for job in rest):
-            path = None if folder is None else folder / f"shared-seed{seed}"
-            starts.append(Start(seed, path))
-    tally = _Tally(progress, terms, count=len(starts) + len(jobs))
-    for job in jobs:
-        if job.key in results:
-            tally.end(job)
-    networks = {start.seed: network for start, network in _perform(starts, terms, workers, tally)}
-    terms = dataclasses.replace(terms, starts=networks)
-    return results | {job.key: result for job, result in _perform(rest, terms, workers, tally)}
-
-
-def _perform(works: Sequence[W], terms: Terms, workers: int, tally: _Tally) -> list[tuple[W, Any]]:
-    found = []
-    # closing: whatever is raised here, an interruption included, ends the workers first.
-    with closing(perform_all(works, terms, workers=workers, notice=tally.notice)) as ended:
-        for work, result in ended:
-            found.append((work, result))
-            tally.end(work)
-    return found
-
-
-class _Tally:
-    """Tells the caller how far the trainings are."""
-
-    def __init__(self, progress: Progress | None, terms: Terms, *, count: int) -> None:
-        self._progress, self._terms = progress, terms
-        self._done, self._count = 0, count
-
-    def notice(self, work: Work, epoch: Epoch) -> None:
-        if self._progress is not None:
-            event = {"done": self._done, "jobs": self._count, "job": work.name, "seed": work.seed}
-            self._progress(event | {"epoch": epoch["epoch"], "epochs": epoch["epochs"]})
-
-    def end(self, work: Work) -> None:
-        self._done += 1
-        epochs = work.epochs(self._terms)
-        self.notice(work, {"epoch": epochs, "epochs": epochs})
 
 
 def _costs(plan: Plan, terms: Terms, table: CostTable) -> dict[Architecture, Cost]:

@@ -135,6 +135,7 @@ class Comparison:
         lower_is_better: {metric: bool}.
         shared: The settings of the fully shared networks, one a seed, from which all others were
             trained on; None: these started from the common initialisation, or from scratch.
+        initial: The task that the common initialisation was trained on; None: there was none.
     """
 
     rows: tuple[Row, ...]
@@ -143,6 +144,7 @@ class Comparison:
     train: TrainSettings
     lower_is_better: Mapping[str, bool]
     shared: TrainSettings | None = None
+    initial: str | None = None
 
     def row(self, name: str) -> Row:
         """The row of a name; InputError where there is none."""
@@ -164,6 +166,7 @@ class Comparison:
             "budget": self.budget.to_dict(),
             "train": self.train.to_dict(),
             "shared": None if self.shared is None else self.shared.to_dict(),
+            "initial": self.initial,
             "lower_is_better": dict(self.lower_is_better),
             "rows": [row.to_dict() for row in self.rows],
         }
@@ -236,7 +239,7 @@ def _read_comparison(value: Any) -> Comparison:
         raise ValueError(f"{value['kind']!r} of format {value['format']!r}")
     seeds = tuple(int(seed) for seed in value["seeds"])
     rows = tuple(_read_row(row, seeds) for row in value["rows"])
-    shared = value.get("shared")  # files of 0.1.0 do not have it
+    shared, initial = value.get("shared"), value.get("initial")  # files of 0.1.0 have neither
     if not seeds or not rows:
         raise ValueError("no seeds" if rows else "no rows")
     return Comparison(
@@ -248,6 +251,7 @@ def _read_comparison(value: Any) -> Comparison:
             str(metric): bool(lower) for metric, lower in value["lower_is_better"].items()
         },
         shared=None if shared is None else TrainSettings.from_dict(shared),
+        initial=None if initial is None else str(initial),
     )
 
 

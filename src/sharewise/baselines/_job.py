@@ -48,11 +48,11 @@ class Start:
     name = "the start of all"
 
     seed: int
+    settings: TrainSettings
     folder: Path | None
 
     def epochs(self, terms: Terms) -> int:
-        assert terms.shared is not None
-        return terms.shared.epochs
+        return self.settings.epochs
 
     def perform(self, terms: Terms, *, notice: Notice) -> Initial:
         """Train it from where the folder stands; at once if that is the end.
@@ -60,11 +60,10 @@ class Start:
         Raises:
             InputError, DataError, TrainingError, RunError: as `train`.
         """
-        assert terms.shared is not None
         return train_shared(
             terms.backbone,
             terms.data,
-            settings=terms.shared,
+            settings=self.settings,
             seed=self.seed,
             run=self.folder,
             device=terms.device,
@@ -101,7 +100,7 @@ class Job:
             TrainingError: A loss is NaN or infinite; what finished before is kept.
             InputError, DataError, RunError: as `train` and `evaluate`.
         """
-        initial = terms.starts[self.seed] if terms.shared is not None else terms.initial
+        initial = terms.starts.get(self.seed, terms.initial)
         with one_thread():
             network = begin(
                 self.architecture,

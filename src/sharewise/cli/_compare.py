@@ -89,11 +89,11 @@ def compare(  # noqa: PLR0913 - a command's arguments are its options
 
     named = read_beside(beside or ())
     with progress(f"Making the data of {run}") as show:
-        searched = rebuild(run, show)
+        searched = rebuild(run, show, from_scratch=from_scratch)
     sizes: Sizes = COMPARE if quick else {}
     training = read_settings(
         TrainSettings,
-        sizes={**training_sizes(searched, from_scratch=from_scratch), **sizes},
+        sizes={**training_sizes(searched), **sizes},
         epochs=epochs,
         batch_size=batch_size,
         lr=lr,
@@ -101,7 +101,7 @@ def compare(  # noqa: PLR0913 - a command's arguments are its options
     )
     count = seeds or (COMPARE_SEEDS if quick else SEEDS)
     shared = None
-    if searched.finalists is not None and not from_scratch:
+    if searched.finalists is not None:
         shared = dataclasses.replace(searched.finalists[0], **sizes)
     settings = CompareSettings(
         seeds=tuple(range(count)), train=training, shared=shared, workers=workers or cores()

@@ -37,8 +37,8 @@ FromScratch = Annotated[
     bool,
     typer.Option(
         "--from-scratch",
-        help="Train from scratch also where the finalists of the search were trained on from a"
-        " network that shares everything.",
+        help="Train from fresh weights, also where the search has a common initialisation, or"
+        " finalists that were trained on from a network that shares everything.",
     ),
 ]
 InputColumns = Annotated[

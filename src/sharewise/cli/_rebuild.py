@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Searched:
-    """A search that has ended, with all that its settings.json names made again."""
+    """A search that has ended, with all that its settings.json names made again.
+
+    from_scratch: its networks are to be trained from fresh weights, whatever the search did.
+    """
 
     run: Run
     settings: Mapping[str, Any]
@@ -36,15 +39,16 @@ class Searched:
     backbone: Backbone
     data: TaskData
     budget: Budget
+    from_scratch: bool = False
 
     @cached_property
     def initial(self) -> Initial | None:
-        """The common initialisation that a partitioning search left; None after another search.
+        """The common initialisation that a partitioning search left; None where none is needed.
 
         Raises:
             RunError, FormatError, InputError: Its file is missing, broken, or of another network.
         """
-        if not from_initial(self.settings):
+        if self.from_scratch or not is_partitioning(self.settings):
             return None
         from sharewise.evaluators import Initial, choose_source
 
@@ -55,16 +59,18 @@ class Searched:
 
     @cached_property
     def finalists(self) -> tuple[TrainSettings, TrainSettings] | None:
-        """How finalists of a branching search were trained; None where there were none.
+        """How finalists of a branching search were trained; None where that does not matter.
 
-        At first the network that shares everything, then from its weights each tree.
+        At first the network that shares everything, then from its weights each tree. None where
+        there were no finalists, or networks are to be trained from scratch.
 
         Raises:
             FormatError: A settings.json without these.
             InputError: Settings of another version.
         """
         search = part(self.settings, "search", self.run)
-        if from_initial(self.settings) or search.get("finalists", 1) == 1:
+        several = not is_partitioning(self.settings) and search.get("finalists", 1) > 1
+        if self.from_scratch or not several:
             return None
         from sharewise.training import TrainSettings
 
@@ -72,7 +78,7 @@ class Searched:
         return TrainSettings.from_dict(first), TrainSettings.from_dict(then)
 
 
-def rebuild(folder: Path, show: Show) -> Searched:
+def rebuild(folder: Path, show: Show, *, from_scratch: bool = False) -> Searched:
     """The search in a run folder; making its data is shown.
 
     Raises:
@@ -95,20 +101,21 @@ def rebuild(folder: Path, show: Show) -> Searched:
             fix="Use the versions of sharewise and of the packages behind the data that the search"
             " used, or search again in another folder.",
         )
-    return Searched(run, settings, architecture, backbone.at(data.input_shape), data, budget)
+    bound = backbone.at(data.input_shape)
+    return Searched(run, settings, architecture, bound, data, budget, from_scratch)
 
 
-def from_initial(settings: Mapping[str, Any]) -> bool:
-    """Whether the networks of a run start from its common initialisation."""
+def is_partitioning(settings: Mapping[str, Any]) -> bool:
+    """Whether a run's search was for a partition: it has a common initialisation."""
     return settings.get("method") == "partitioning"
 
 
-def training_sizes(searched: Searched, *, from_scratch: bool = False) -> Sizes:
+def training_sizes(searched: Searched) -> Sizes:
     """What takes the place of the default settings when the networks of a run are trained."""
     usual = data_sizes(searched.data)
-    if searched.finalists is not None and not from_scratch:
+    if searched.finalists is not None:
         return searched.finalists[1].to_dict()
-    if not from_initial(searched.settings):
+    if searched.from_scratch or not is_partitioning(searched.settings):
         return usual
     from sharewise.training import can_have_curriculum
 

@@ -53,10 +53,10 @@ def train(  # noqa: PLR0913 - a command's arguments are its options
     from sharewise.training import train as train_network
 
     with progress(f"Making the data of {run}") as show:
-        searched = rebuild(run, show)
+        searched = rebuild(run, show, from_scratch=from_scratch)
     settings = read_settings(
         TrainSettings,
-        sizes=training_sizes(searched, from_scratch=from_scratch),
+        sizes=training_sizes(searched),
         epochs=epochs,
         batch_size=batch_size,
         lr=lr,
@@ -66,7 +66,7 @@ def train(  # noqa: PLR0913 - a command's arguments are its options
     if fresh:
         forget(folder)
     with progress(f"Training {run}") as show, or_afresh(f"sharewise train {run} --fresh"):
-        if searched.finalists is not None and not from_scratch:
+        if searched.finalists is not None:
             initial = train_shared(
                 searched.backbone,
                 searched.data,

@@ -164,7 +164,8 @@ def _comparison(facts: Facts) -> Iterator[str]:
         return
     several = len(facts.seeds) > 1
     means = " Numbers are means over seeds ± their sample standard deviation." if several else ""
-    begun = "from the same initial weights" if facts.is_partitioning else "from scratch"
+    initial = facts.comparison.get("initial", facts.is_partitioning)  # older files do not say
+    begun = "from the same initial weights" if initial else "from scratch"
     if shared := facts.comparison.get("shared"):
         begun = (
             "from a network that shares everything, itself trained with the same seed for"

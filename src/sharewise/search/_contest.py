@@ -1,8 +1,8 @@
 """Trees in training against the fully shared one, from whose weights all of them start (ours).
 
-Trained from scratch, the same tree scatters by as much as trees differ, on the dense data of
-docs/results/scenes.md by ten times as much as here: there one network is trained for each seed, and
-a tree is what becomes of its copies where they go on apart.
+Trained from scratch, the same tree scatters nearly as much as trees differ, on the dense data of
+docs/results/scenes.md by seven times as much as here: one network is trained for each seed, and a
+tree is what becomes of its copies where they go on apart.
 """
 
 from __future__ import annotations
