@@ -114,7 +114,7 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
     assert told.stderr == ""
 
 
-def interrupted(*words: object) -> None:
+def interrupted(*words: object, **options: object) -> None:
     raise KeyboardInterrupt
 
 
