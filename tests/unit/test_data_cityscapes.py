@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from _listed_folder import write_cityscapes
+from numpy.typing import NDArray
 
 from sharewise.data import cityscapes
 from sharewise.errors import DataError
@@ -70,6 +72,35 @@ def test_settings_make_the_data_again(folder: Path) -> None:
             "pixels in {path}. Correct the file, or give more classes.",
         ),
         (
+            "label_19",
+            np.full((16, 32), 2.5),
+            "The labels of pixels are whole numbers: 0..18, and -1 or 255 where missing. Found 2.5 "
+            "in {path}. Correct the file.",
+        ),
+        (
+            "label_19",
+            np.full((16, 32), np.nan),
+            "The labels of pixels are whole numbers: 0..18, and -1 or 255 where missing. Found nan "
+            "in {path}. Correct the file.",
+        ),
+        (
+            "image",
+            np.full((16, 32, 3), 255.0),
+            "An image that is an array has bytes, or numbers in [0, 1]. Found 255.0 in {path}. "
+            "Divide the numbers by their largest, or store them as uint8.",
+        ),
+        (
+            "image",
+            np.full((16, 32, 3), np.nan),
+            "An image that is an array has bytes, or numbers in [0, 1]. Found nan in {path}. "
+            "Divide the numbers by their largest, or store them as uint8.",
+        ),
+        (
+            "depth",
+            np.full((16, 32), "far"),
+            "An array of a data set holds real numbers. Found <U3 in {path}. Copy the file again.",
+        ),
+        (
             "image",
             np.zeros((16, 32)),
             "An image that is an array has three channels: [height, width, 3]. Found [16, 32] in "
@@ -83,9 +114,7 @@ def test_settings_make_the_data_again(folder: Path) -> None:
         ),
     ],
 )
-def test_a_bad_array_is_named(
-    file: str, array: np.ndarray[tuple[int, ...], np.dtype[np.int64]], sentence: str, folder: Path
-) -> None:
+def test_a_bad_array_is_named(file: str, array: NDArray[Any], sentence: str, folder: Path) -> None:
     data = cityscapes(folder, size=16)
     path = folder / file / "test_02.npy"
     np.save(path, array)

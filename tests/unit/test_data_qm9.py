@@ -172,6 +172,9 @@ AGAIN = "Install the package again, or copy the file again."
          "in {folder}/qm9_part2.csv, line 2 and "),
         (edit(",157.7", "", 7), LINE + "22 values for 25 columns in {folder}/qm9_part2.csv, line 2 "
          "and 2 more. " + AGAIN),
+        (lambda folder: (folder / "qm9_part2.csv").open("ab").write(b"caf\xe9\n"),
+         "The files of QM9 are CSV in UTF-8. Found {folder}/qm9_part2.csv, line 22 ('utf-8' codec "
+         "can't decode byte 0xe9"),
         (edit('.xyz",5,', '.xyz",1,'), "An index of QM9 stands for one molecule. Found 1 in "
          "{folder}/qm9_part1.csv, line 2 and in {folder}/qm9_part2.csv, line 3. " + AGAIN),
     ],

@@ -222,6 +222,54 @@ def test_rows_of_one_image_are_in_one_split(tmp_path: Path) -> None:
 # --- again, and not again ---
 
 
+def test_an_image_is_one_however_it_is_spelt(tmp_path: Path) -> None:
+    picture(tmp_path / "img" / "a.png")
+    for splits in (["train", "val", "test"], None):
+        names = ["img/a.png", "./img/a.png", "img//a.png"]
+        rows = [
+            [name, i % 2, *(splits[i : i + 1] if splits else [])] for i, name in enumerate(names)
+        ]
+        write_csv(tmp_path, ["image", "y", *(["split"] if splits else [])], rows)
+        wanted = "A sample is in one split." if splits else "Every split of a table has rows."
+        assert told(DataError, lambda: table(tmp_path)).startswith(wanted)
+
+
+def test_a_row_without_an_id_has_its_inputs_for_one(tmp_path: Path) -> None:
+    rows = [[f"p{i}" if i % 2 else "", i, i % 5] for i in range(400)]
+    write_csv(tmp_path, ["id", "input", "y"], rows)
+    sizes = table(tmp_path).sizes()
+    assert 240 < sizes["train"] < 320 and min(sizes["val"], sizes["test"]) > 30
+    write_csv(tmp_path, ["id", "input", "y", "split"], [[*r, ("train", "val", "test")[r[1] % 3]]
+              for r in rows])  # fmt: skip
+    assert sum(table(tmp_path).sizes().values()) == 400
+
+
+def test_whole_numbers_are_the_same_classes_with_a_point(tmp_path: Path) -> None:
+    """As programs write them where a column lacks some values."""
+    rows = [{"input": i, "y": [1, 2.0, 1.0, 2][i % 4], "z": "1.0" if i % 2 else "1.5"}
+            for i in range(80)]  # fmt: skip
+    write_jsonl(tmp_path, rows)
+    columns = {each.name: each for each in table_columns(tmp_path, types={"z": "class"})}
+    assert columns["y"].kind == "class" and columns["y"].classes == ("1", "2")
+    assert columns["z"].classes == ("1.0", "1.5")
+    data = table(tmp_path, types={"z": "class"})
+    labels = torch.cat([whole(data, split)[1]["y"] for split in ("val", "test")])
+    assert set(labels.tolist()) == {0, 1}
+
+
+def test_a_column_called_split_may_be_something_else(tmp_path: Path) -> None:
+    rows = [[i, i % 3, ("train", "val", "test")[i % 3]] for i in range(200)]
+    write_csv(tmp_path, ["input", "y", "split"], rows)
+    assert table(tmp_path).sizes() == {"train": 67, "val": 67, "test": 66}
+    said = {"split": "class"}
+    assert uses(tmp_path, types=said)["split"] == "task"
+    data = table(tmp_path, types=said)
+    assert data.sizes()["train"] > 110
+    settings = dict(data.settings)
+    assert settings.pop("name") == "table"
+    assert table(**settings).fingerprint == data.fingerprint
+
+
 def test_settings_are_json_and_make_the_data_again(tmp_path: Path) -> None:
     for folder, said in ((photos(tmp_path / "a", masks=True), {}), (numbers(tmp_path / "b"), {})):
         how: dict[str, Any] = {"input": "x*"} if folder.name == "b" else said
@@ -390,6 +438,19 @@ MIXED = (
         ("input,y,split\n1,0,train\n2,1,train\n3,0,val\n", "Every split of a table has rows. Found "
          "none for test among the 3 rows of " + FILE + ". Add rows, or a column split that says "
          "train, val or test."),
+        ("input,k,n,split\n1,0,,train\n2,1,,train\n3,0,2.5,val\n4,,3.5,test\n",
+         "Every task has labels in every split. Found none for 'k' in the 1 rows of test and 1 "
+         "more in " + FILE + ". Fill some in, give a column split, or leave the column out: --type "
+         "COLUMN=skip."),
+        ("input,y,split\n1,1700000000,train\n2,1700000001,train\n3,1700000002,val\n"
+         "4,1700000003,test\n", "Numbers of a column differ in the seven digits of single "
+         "precision. Found values of up to 1.7e+09 with a deviation of 0.5 in 'y' of " + FILE
+         + ". Write them as differences from one of them, as from the first of some times."),
+        ("input,y\n1,3\n2,5\n3,1e300\n4,7\n", "The values of a column are of one kind, and 3 of 4 "
+         "in 'y' are numbers. Found '1e300' in " + FILE + ", line 4. " + MIXED),
+        ("input,y\n1,3\n7e300,5\n3,4\n", "Every value of the input 'input' is the name of an"
+         " image file or a number. Found '7e300' in " + FILE + ", line 3. Correct it; an input is"
+         " one column of images or any number of columns of numbers."),
         ("input,y,split,id\n1,0,train,a\n2,1,val,b\n3,0,test,a\n4,0,val,a\n",
          "A sample is in one split. Found 'a' for train in " + FILE + ", line 2, and for test in "
          "line 4 and 1 more. Put all rows of a sample into one split."),
@@ -448,6 +509,10 @@ def test_a_torn_line_of_json_is_named(tmp_path: Path) -> None:
          "look at what is inferred."),
         ({"types": {"y": "skip"}}, "A table has a column for at least one task. Found none in "
          + FILE + " (y: as said). Add one, or say what a column is: score=number, for example."),
+        ({"input": "input", "types": {"input": "skip"}}, "A column is an input, the column of "
+         "splits, or of a kind. Found two of these said of 'input'. Say one of them."),
+        ({"split": "y", "types": {"y": "class"}}, "A column is an input, the column of "
+         "splits, or of a kind. Found two of these said of 'y'. Say one of them."),
         ({"size": 4}, "The images of a table are given 8 pixels a side or more. Found size=4. Give "
          "a larger number."),
     ],

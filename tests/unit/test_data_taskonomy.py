@@ -168,6 +168,14 @@ AGAIN = "Copy the file again."
             "An image is in one split. Found rgb/train_0",
         ),
         (
+            relist(
+                lambda content: content["test"].append(
+                    [f"./{content['train'][0][0]}", *content["train"][0][1:]]
+                )
+            ),
+            "An image is in one split. Found ./rgb/train_0",
+        ),
+        (
             relist(lambda content: content["test"].clear()),
             "Every split of a data set has samples. Found an empty test split in 'taskonomy'. Give "
             "it some samples.",
@@ -239,8 +247,8 @@ def replace(part: str, array: np.ndarray[Any, Any]) -> Spoil:
         ),
         (
             replace("rgb", np.zeros((32, 32), np.uint16)),
-            "This image has 8 bits a channel: grey or colour. Found {folder}/rgb/test_01_rgb.png of"
-            " Pillow's mode I;16. Save it again in that form.",
+            "This image has 8 bits a channel: grey, palette or colour. Found"
+            " {folder}/rgb/test_01_rgb.png of Pillow's mode I;16. Save it again in that form.",
         ),
         (
             replace("segment_semantic", np.full((32, 32), 18, np.uint8)),

@@ -15,6 +15,7 @@ from sharewise.data._dense_files import IGNORE, check_labels
 from sharewise.data._items import ItemData
 from sharewise.data._listed import Asked, Dense, Listed, Stored, listed_data
 from sharewise.data._nyuv2 import measured_depth
+from sharewise.errors import DataError
 from sharewise.tasks import depth, segmentation
 
 NAME, FILE = "cityscapes", "cityscape.json"
@@ -56,7 +57,15 @@ def cityscapes(
 
 
 def _labels(stored: Stored, path: str) -> Tensor:
-    whole = np.rint(stored).astype(np.int64)
+    fractions = stored[~(np.isfinite(stored) & (stored == np.rint(stored)))]
+    if fractions.size:
+        raise DataError(
+            rule=f"The labels of pixels are whole numbers: 0..{CLASSES - 1}, and -1 or {IGNORE}"
+            " where missing.",
+            found=f"{fractions.flat[0]} in {path}",
+            fix="Correct the file.",
+        )
+    whole = stored.astype(np.int64)
     labels = np.where(whole == -1, IGNORE, whole)
     check_labels(path, labels, CLASSES)
     return torch.from_numpy(labels.astype(np.uint8))

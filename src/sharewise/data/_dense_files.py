@@ -24,13 +24,18 @@ _FULL_16 = 65535.0
 def pixels(
     path: str | Path, *, modes: frozenset[str], wanted: str
 ) -> tuple[NDArray[np.generic], str]:
-    """The pixels of an image file as they are stored, [height, width] or [.., .., 3], and its mode.
+    """The pixels of an image file, [height, width] or [.., .., 3], and its mode.
+
+    They are as stored, but turned as the file's EXIF says.
 
     Raises DataError for a file that is no image, torn, or of a mode that is not among these.
     """
+    from PIL import ImageOps
+
     with opened(path) as image:
         if image.mode not in modes:
             raise wrong_mode(path, image.mode, wanted)
+        ImageOps.exif_transpose(image, in_place=True)
         return np.array(image), image.mode
 
 
@@ -106,8 +111,8 @@ def check_labels(path: str | Path, labels: NDArray[np.integer[Any]], classes: in
 class Numbers:
     """Reads a number for each pixel, as a share of the full range: float [1, size, size].
 
-    8 bits are divided by 255, 16 bits by 65535, floating point is kept. NaN has no label; with
-    `positive` neither has 0.
+    8 bits are divided by 255, 16 bits by 65535, floating point is kept. What is not finite has no
+    label; with `positive` neither has 0.
     """
 
     size: int
@@ -118,6 +123,7 @@ class Numbers:
         check_size(path, (found.shape[1], found.shape[0]), image)
         numbers = square(found, self.size).astype(np.float32) / _FULL.get(mode, _FULL_16)
         result = torch.from_numpy(numbers.astype(np.float32))
+        result = result.masked_fill(~result.isfinite(), torch.nan)
         if self.positive:
             result = result.masked_fill(result <= 0, torch.nan)
         return result[None]

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 COLOURED = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"})
 """Pillow's modes of 8 bits a channel: those that can be shown as RGB without loss."""
+_ORIENTATION = 0x0112  # the EXIF tag
+_SIDEWAYS = frozenset({5, 6, 7, 8})
 
 
 @contextmanager
@@ -40,6 +42,13 @@ def opened(path: str | Path) -> Iterator[Image]:
         ) from error
 
 
+def upright_size(image: Image) -> tuple[int, int]:
+    """(width, height) of an image as it is shown: cameras write sideways and say so in the EXIF."""
+    width, height = image.size
+    turned = image.format != "TIFF" and image.getexif().get(_ORIENTATION, 1) in _SIDEWAYS
+    return (height, width) if turned else (width, height)  # Pillow turns a TIFF's by itself
+
+
 def middle(size: tuple[float, float], *, whole: bool = False) -> tuple[float, float, float, float]:
     """The box of the middle square of an image (width, height); with `whole` of all of it."""
     width, height = size
@@ -50,7 +59,7 @@ def middle(size: tuple[float, float], *, whole: bool = False) -> tuple[float, fl
 
 @dataclass(frozen=True)
 class Picture:
-    """Reads an image file as bytes [3, size, size].
+    """Reads an image file as bytes [3, size, size], turned as its EXIF says.
 
     whole: the image is squeezed into the square. Otherwise its shorter side is made `size`, and
         the middle of the longer one is kept.
@@ -62,7 +71,7 @@ class Picture:
     whole: bool = False
 
     def __call__(self, path: str | Path) -> Tensor:
-        from PIL import Image
+        from PIL import Image, ImageOps
 
         with opened(path) as image:
             if image.mode not in COLOURED:
@@ -77,6 +86,7 @@ class Picture:
                 Image.Resampling.BILINEAR,
                 box=middle(extent, whole=self.whole),
             )
+            square = ImageOps.exif_transpose(square)  # the small one: the same, and quicker
         return torch.from_numpy(np.asarray(square, np.uint8).transpose(2, 0, 1).copy())
 
 

@@ -18,7 +18,7 @@ from sharewise.data._dense_changes import DenseChanges
 from sharewise.data._dense_files import check_size, pixels
 from sharewise.data._faults import refuse
 from sharewise.data._files import check_there, find_file, read_json_file
-from sharewise.data._images import COLOURED
+from sharewise.data._images import COLOURED, opened, wrong_mode
 from sharewise.data._items import ItemData, Items, Sample, check_splits, kept
 from sharewise.data._protocol import fraction
 from sharewise.errors import DataError, InputError
@@ -28,6 +28,8 @@ HELD_OUT = 0.1
 """Of the training items, by a hash of the image's name, where there is no validation split."""
 _COLOURS = Normalise((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _BROKEN = "Copy the file again."
+_ROUNDING = 1e-3
+"""How far numbers in [0, 1] may lie outside: resizing leaves a little."""
 
 Stored = NDArray[Any]
 Target = Callable[[Stored, str], Tensor]
@@ -159,10 +161,12 @@ def read_stored(path: str, modes: frozenset[str]) -> Stored:
 def read_colours(path: str) -> Stored:
     """Bytes [height, width, 3]: of an image file, or of an array of bytes or numbers in [0, 1]."""
     if not path.endswith(".npy"):
-        from PIL import Image
+        from PIL import ImageOps
 
-        found, mode = pixels(path, modes=COLOURED, wanted="8 bits a channel: grey or colour")
-        return found if mode == "RGB" else np.array(Image.fromarray(found).convert("RGB"))
+        with opened(path) as image:
+            if image.mode not in COLOURED:
+                raise wrong_mode(path, image.mode, "8 bits a channel: grey, palette or colour")
+            return np.array(ImageOps.exif_transpose(image.convert("RGB")))
     array = _read_array(path)
     if array.ndim != 3 or array.shape[2] != 3:
         raise DataError(
@@ -172,6 +176,13 @@ def read_colours(path: str) -> Stored:
         )
     if array.dtype == np.uint8:
         return array
+    wrong = array[~((array >= -_ROUNDING) & (array <= 1 + _ROUNDING))]  # so that NaN is wrong, too
+    if wrong.size:
+        raise DataError(
+            rule="An image that is an array has bytes, or numbers in [0, 1].",
+            found=f"{wrong.flat[0]} in {path}",
+            fix="Divide the numbers by their largest, or store them as uint8.",
+        )
     return np.clip(np.rint(array * 255), 0, 255).astype(np.uint8)
 
 
@@ -184,6 +195,12 @@ def _read_array(path: str) -> Stored:
             found=f"{path} ({error})",
             fix=_BROKEN,
         ) from error
+    if array.dtype.kind not in "buif":
+        raise DataError(
+            rule="An array of a data set holds real numbers.",
+            found=f"{array.dtype} in {path}",
+            fix=_BROKEN,
+        )
     flat = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
     if flat.ndim not in (2, 3):
         raise DataError(
@@ -279,6 +296,7 @@ def _refuse_shared(splits: Mapping[str, Sequence[Item]], path: Path) -> None:
     shared = []
     for split, items in splits.items():
         for item in items:
-            if seen.setdefault(item[0], split) != split:
-                shared.append(f"{item[0]} for {seen[item[0]]} and for {split}")
+            image = os.path.normpath(item[0])
+            if seen.setdefault(image, split) != split:
+                shared.append(f"{item[0]} for {seen[image]} and for {split}")
     refuse(shared, rule="An image is in one split.", where=f" in {path}", fix=_BROKEN)

@@ -88,22 +88,33 @@ def molecules(files: Sequence[Path]) -> Iterator[Molecule]:
 
 def _lines(path: Path) -> Iterator[tuple[int, Molecule | str]]:
     """Each molecule, or what is wrong with its line."""
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.reader(file)
-        header = next(reader, [])
-        missing = [column for column in _COLUMNS if column not in header]
-        if missing:
+    with path.open("rb") as file:
+        reader = csv.reader(line.decode() for line in file)
+        try:
+            header = next(reader, [])
+            places = _places_of_columns(header, path)
+            for row in reader:
+                if len(row) != len(header):
+                    yield reader.line_num, f"{len(row)} values for {len(header)} columns"
+                else:
+                    yield reader.line_num, _molecule([row[place] for place in places])
+        except (UnicodeDecodeError, csv.Error) as error:
             raise DataError(
-                rule=f"The files of QM9 have the columns {', '.join(_COLUMNS)}.",
-                found=f"no {missing[0]} in {path}, line 1",
+                rule="The files of QM9 are CSV in UTF-8.",
+                found=f"{path}, line {reader.line_num + 1} ({error})",
                 fix=_AGAIN,
-            )
-        places = [header.index(column) for column in _COLUMNS]
-        for row in reader:
-            if len(row) != len(header):
-                yield reader.line_num, f"{len(row)} values for {len(header)} columns"
-            else:
-                yield reader.line_num, _molecule([row[place] for place in places])
+            ) from error
+
+
+def _places_of_columns(header: Sequence[str], path: Path) -> list[int]:
+    missing = [column for column in _COLUMNS if column not in header]
+    if missing:
+        raise DataError(
+            rule=f"The files of QM9 have the columns {', '.join(_COLUMNS)}.",
+            found=f"no {missing[0]} in {path}, line 1",
+            fix=_AGAIN,
+        )
+    return [header.index(column) for column in _COLUMNS]
 
 
 def _places(text: str) -> tuple[tuple[float, float, float], ...]:

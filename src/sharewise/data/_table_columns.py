@@ -59,7 +59,7 @@ def understand(rows: Rows, said_of: Said) -> tuple[Column, ...]:
     task is left; DataError for values that do not fit.
     """
     _check_said(rows, said_of)
-    split = said_of.split or _split_of(rows)
+    split = said_of.split or _split_of(rows, said_of)
     inputs = _inputs(rows, said_of, split)
     columns = tuple(_column(rows, name, said_of, split, inputs) for name in rows.columns)
     if not any(column.use == TASK for column in columns):
@@ -77,6 +77,15 @@ def _check_said(rows: Rows, said_of: Said) -> None:
     unknown = [name for name in named if name not in rows.columns]
     if unknown:
         raise unknown_column(rows, unknown[0])
+    inputs = _named_inputs(rows, said_of.input)
+    others = [*said_of.types, *([said_of.split] if said_of.split else [])]
+    twice = [name for name in others if name in inputs or others.count(name) > 1]
+    if twice:
+        raise InputError(
+            rule="A column is an input, the column of splits, or of a kind.",
+            found=f"two of these said of '{twice[0]}'",
+            fix="Say one of them.",
+        )
     wrong = [(name, kind) for name, kind in said_of.types.items() if not is_kind(kind)]
     if wrong:
         raise InputError(
@@ -95,8 +104,9 @@ def unknown_column(rows: Rows, name: str) -> InputError:
     )
 
 
-def _split_of(rows: Rows) -> str | None:
-    name = next((each for each in rows.columns if each.lower() == SPLIT_NAME), None)
+def _split_of(rows: Rows, said_of: Said) -> str | None:
+    free = (name for name in rows.columns if name not in said_of.types)
+    name = next((each for each in free if each.lower() == SPLIT_NAME), None)
     if name is None or not any(split_word(text) for _, text in there(rows, name)):
         return None
     return name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from sharewise.data._faults import refuse
@@ -10,6 +11,7 @@ from sharewise.data._table_rows import Rows
 from sharewise.data._table_values import (
     CLASS,
     ID,
+    LARGEST,
     NUMBER,
     SKIP,
     YES_NO,
@@ -72,7 +74,7 @@ def said(rows: Rows, column: str, kind: str) -> Kind:
         _check(rows, column, lambda text: truth(text) is not None, "yes or no")
         return Kind(YES_NO, in_short(distinct), why)
     if kind == NUMBER:
-        _check(rows, column, _is_number, "a finite number")
+        _check(rows, column, _is_number, f"a number of at most {LARGEST:g}")
         return _number(values, why)
     _check(rows, column, is_image, "the name of an image file")
     check_files(rows, column, values)
@@ -84,7 +86,9 @@ def class_numbers(kind: Kind, values: Sequence[str | None]) -> list[int]:
     if kind.kind == YES_NO:
         return [-1 if text is None else int(bool(truth(text))) for text in values]
     place = {name: label for label, name in enumerate(kind.classes)}
-    return [-1 if text is None else place[text] for text in values]
+    return [
+        -1 if text is None else place[text if text in place else _whole(text)] for text in values
+    ]
 
 
 def _is_number(text: str) -> bool:
@@ -109,8 +113,15 @@ def _number(values: Values, why: str) -> Kind:
 def _classes(values: Values, why: str) -> Kind:
     distinct = {text for _, text in values}
     numeric = all(map(_is_number, distinct))
+    if numeric and all(float(text).is_integer() for text in distinct):
+        distinct = set(map(_whole, distinct))
     names = tuple(sorted(distinct, key=lambda text: (float(text) if numeric else 0.0, text)))
     return Kind(CLASS, f"{len(names)}: {in_short(names)}", why, names)
+
+
+def _whole(text: str) -> str:
+    """A whole number without its ".0": programs write 1 as 1.0 where a column lacks some values."""
+    return re.sub(r"\.0*$", "", text)
 
 
 def _mostly(rows: Rows, column: str, fits: Callable[[str], bool], what: str) -> bool:

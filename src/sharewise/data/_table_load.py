@@ -9,7 +9,7 @@ from pathlib import Path
 from torch import Tensor
 
 from sharewise.data._dense_files import DenseFile
-from sharewise.data._images import Picture, opened
+from sharewise.data._images import Picture, opened, upright_size
 from sharewise.data._items import Sample
 
 
@@ -39,6 +39,6 @@ class TableLoad:
                 continue
             if image is None:
                 with opened(picture) as found:
-                    image = str(picture), found.size
+                    image = str(picture), upright_size(found)
             targets[task] = read(home / name, image)
         return Picture(self.size)(picture), targets

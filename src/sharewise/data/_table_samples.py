@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from sharewise.data._augment import Normalise
 from sharewise.data._dense_changes import DenseChanges
-from sharewise.data._faults import more
+from sharewise.data._faults import more, refuse
 from sharewise.data._items import ItemData, Items, kept
 from sharewise.data._protocol import fraction
 from sharewise.data._table_columns import ID, INPUT, SPLIT, TASK, Column, split_word
@@ -29,6 +30,8 @@ from sharewise.tasks import Task, binary, classification
 NAME = "table"
 SHARES = {"train": 0.7, "val": 0.15, "test": 0.15}
 """Of a table without a column of splits."""
+_COARSE = 0.01
+"""Of a column's deviation, the most by which its numbers may be rounded."""
 _COLOURS = Normalise((0.5,) * 3, (0.25,) * 3)
 
 
@@ -52,7 +55,10 @@ class TableSamples:
         return tuple(column for column in self.columns if column.use == TASK)
 
     def splits(self) -> dict[str, list[int]]:
-        """The rows of each split; DataError for an empty one, or an id in two."""
+        """The rows of each split.
+
+        Raises DataError for an empty one, one without a label of some task, or an id in two.
+        """
         ids = self._ids()
         named = next((each.name for each in self.columns if each.use == SPLIT), None)
         where = [split_word(text or "") for text in self.rows.columns[named]] if named else None
@@ -69,14 +75,33 @@ class TableSamples:
                     found=f"none for {name} among the {len(ids)} rows of {self.rows.file}",
                     fix="Add rows, or a column split that says train, val or test.",
                 )
+        self._refuse_unlabelled(splits)
         return splits
 
     def _ids(self) -> list[str]:
-        """What tells a row from others: its id, its image, or its inputs."""
-        of = [each.name for each in self.columns if each.use == ID][:1]
-        of = of or [each.name for each in self.columns if each.use == INPUT]
-        values = [self.rows.columns[name] for name in of]
-        return ["/".join(text or "" for text in row) for row in zip(*values, strict=True)]
+        """What tells a row from others: its id, or else its image, or its inputs."""
+        if self.pictures is not None:
+            found = [os.path.normpath(name) for name in self.pictures]
+        else:
+            inputs = [self.rows.columns[each.name] for each in self.columns if each.use == INPUT]
+            found = ["/".join(text or "" for text in row) for row in zip(*inputs, strict=True)]
+        named = next((each.name for each in self.columns if each.use == ID), None)
+        own = [None] * len(found) if named is None else self.rows.columns[named]
+        return [text if own_id is None else own_id for own_id, text in zip(own, found, strict=True)]
+
+    def _refuse_unlabelled(self, splits: Mapping[str, list[int]]) -> None:
+        lacking = [
+            f"none for '{column.name}' in the {len(rows)} rows of {split}"
+            for column in self.tasks
+            for split, rows in splits.items()
+            if all(self.rows.columns[column.name][row] is None for row in rows)
+        ]
+        refuse(
+            lacking,
+            rule="Every task has labels in every split.",
+            where=f" in {self.rows.file}",
+            fix="Fill some in, give a column split, or leave the column out: --type COLUMN=skip.",
+        )
 
     def _refuse_shared(self, ids: list[str], splits: list[str]) -> None:
         if self.pictures is None and not any(each.use == ID for each in self.columns):
@@ -106,6 +131,7 @@ class TableSamples:
                 numbers = [float("nan") if text is None else float(text) for text in values]
                 wide = torch.tensor(numbers, dtype=torch.float64)
                 mean, deviation = mean_and_deviation(wide[train])
+                self._refuse_coarse(column.name, wide[train], deviation)
                 tasks.append(measured(column.task, mean=mean, deviation=deviation))
                 labels[column.task] = wide.float()
             elif column.kind in (CLASS, YES_NO):
@@ -114,6 +140,20 @@ class TableSamples:
             else:
                 tasks.append(dense_task(column.task, column.kind))
         return tasks, labels
+
+    def _refuse_coarse(self, name: str, numbers: Tensor, deviation: float) -> None:
+        """Raises DataError where the labels, which networks answer in single precision, are lost.
+
+        numbers: [rows] in float64, NaN where missing.
+        """
+        largest = float(numbers.nan_to_num(0.0).abs().max())
+        if largest * torch.finfo(torch.float32).eps > _COARSE * deviation > 0:
+            raise DataError(
+                rule="Numbers of a column differ in the seven digits of single precision.",
+                found=f"values of up to {largest:.9g} with a deviation of {deviation:.3g} in"
+                f" '{name}' of {self.rows.file}",
+                fix="Write them as differences from one of them, as from the first of some times.",
+            )
 
     def _class_task(self, column: Column) -> Task:
         if column.kind == YES_NO:

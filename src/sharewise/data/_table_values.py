@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -35,14 +34,18 @@ def there(rows: Rows, column: str) -> Values:
     return [(row, text) for row, text in enumerate(rows.columns[column]) if text is not None]
 
 
+LARGEST = 3.4e38
+"""Of the numbers that networks take: those of single precision."""
+
+
 def number(text: str) -> float | None:
-    """The finite number that a text is, or None."""
+    """The number that a text is, or None; one that is not finite in single precision is none."""
     try:
         value = float(text)
     except ValueError:
         return None
     # Python reads 1_000 as a number, and no table means that.
-    return value if math.isfinite(value) and "_" not in text else None
+    return value if abs(value) <= LARGEST and "_" not in text else None
 
 
 def truth(text: str) -> bool | None:
