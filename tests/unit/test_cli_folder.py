@@ -131,6 +131,16 @@ def test_data_that_need_a_folder_say_so_without_one(capsys: CAPSYS) -> None:
             "with glyphs. Leave it out, or give a folder with labels.csv.",
         ),
         (
+            ("data", "--type", "age=number"),
+            "--input, --type and --split say what the columns of a table are. Found one of them "
+            "with no data. Leave it out, or give a folder with labels.csv.",
+        ),
+        (
+            ("data", "table", "--input", "x"),
+            "--input, --type and --split say what the columns of a table are. Found one of them "
+            "with no data. Leave it out, or give a folder with labels.csv.",
+        ),
+        (
             ("search", "rows", "--type", "age"),
             "--type says what a column is: COLUMN=KIND. Found 'age'. Write --type age=number, for "
             "example.",
@@ -195,6 +205,16 @@ def test_the_default_backbone_fits_the_input(home: Path) -> None:
     assert word("plain") == "resnet18:width=0.25,stem=imagenet"
     assert word("plain:size=32") == "resnet18:width=0.25,stem=small"
     assert word("dense") == "resnet18:width=0.25,stem=imagenet,output_stride=8"
+
+
+def test_the_default_budget_pays_for_a_second_last_stage(home: Path, capsys: CAPSYS) -> None:
+    photos(home / "photos", masks=True)
+    words = ("--quick", "--epochs", "1", "--backbone", "convnet:width=0.25", "--json")
+    dense = call(capsys, "search", "photos:size=16", *words, "--run", "dense").json
+    assert dense["budget"] == {"macs": 2.0}
+    said = ("--type", "where=skip")
+    plain = call(capsys, "search", "photos:size=16", *words, *said, "--run", "plain").json
+    assert plain["budget"] == {"macs": 1.5}
 
 
 def test_a_name_goes_before_a_folder_of_that_name(home: Path) -> None:

@@ -45,6 +45,7 @@ def data(
     """List the data there is: what it needs, how to get it, its licence."""
     said = said_columns(inputs, types, split)
     if name is None:
+        check_said(None, said)
         values = [_facts(word) for word in DATA.values()]
         emit({"data": values}, *listing(DATA.values()), as_json=as_json)
         return
@@ -53,7 +54,7 @@ def data(
         _check_folder(word, folder)
         options, said = {**options, "folder": folder}, {**said, "folder": folder}
     if word.folder is not None and "folder" not in options:
-        check_said(word, said)
+        check_said(None if word.name == TABLE else word, said)
         emit(_facts(word), *about(word), how_to_go_on(word), as_json=as_json)
         return
     make_data = read_data(name, said)

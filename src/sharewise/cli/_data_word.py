@@ -28,7 +28,7 @@ class DataWord(Word):
     backbone: The word of the default backbone, from the settings of the data.
     divided: The same where tasks divide its channels, if that has to be another one.
     folder: What the user's folder holds, by example, for data that are read from one.
-    budget: The default budget of a branching search, if not the usual one.
+    budget: The default budget of a branching search, from options or settings; None: the usual one.
     search: {method: what takes the place of the default settings of its search}, where a step
         takes long.
     quick: Likewise of a quick try's.
@@ -44,7 +44,7 @@ class DataWord(Word):
     backbone: Callable[[Mapping[str, Any]], str]
     divided: Callable[[Mapping[str, Any]], str] | None = None
     folder: str | None = None
-    budget: str | None = None
+    budget: Callable[[Mapping[str, Any]], str | None] = lambda _: None
     search: Mapping[str, Sizes] = field(default_factory=dict)
     quick: Mapping[str, Sizes] = field(default_factory=dict)
     training: Sizes = field(default_factory=dict)

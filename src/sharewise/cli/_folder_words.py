@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sharewise.cli._data_word import Answers, DataWord
-from sharewise.cli._dense_words import DENSE_BACKBONE
+from sharewise.cli._dense_words import DENSE_BACKBONE, DENSE_BUDGET
 from sharewise.cli._progress import Show
 from sharewise.cli._words import NAMES, PATH, WHOLE, YES_NO, Kind
 from sharewise.errors import DataError, InputError
@@ -68,12 +68,12 @@ def search_words(options: Mapping[str, Any]) -> str:
     return f"sharewise search {shlex.join(words)}"
 
 
-def check_said(word: DataWord, said: Mapping[str, Any]) -> None:
-    """Raises InputError where columns are said of data that are no table."""
-    if {*said} - {"folder"} and word.name != TABLE:
+def check_said(word: DataWord | None, said: Mapping[str, Any]) -> None:
+    """Raises InputError where columns are said of data that are no table, or of none."""
+    if {*said} - {"folder"} and (word is None or word.name != TABLE):
         raise InputError(
             rule=f"{_FLAGS} say what the columns of a table are.",
-            found=f"one of them with {word.name}",
+            found=f"one of them with {'no data' if word is None else word.name}",
             fix="Leave it out, or give a folder with labels.csv.",
         )
 
@@ -113,7 +113,7 @@ def columns_of(settings: Mapping[str, Any]) -> tuple[Column, ...]:
     from sharewise.data import table_columns
 
     said = {name: settings[name] for name in ("input", "types", "split") if name in settings}
-    return table_columns(settings["folder"], **said)
+    return table_columns(folder_of(settings, TABLE), **said)
 
 
 def run_name(data: TaskData) -> str:
@@ -149,11 +149,14 @@ def _table_backbone(settings: Mapping[str, Any]) -> str:
     columns = columns_of(settings)
     if next(each for each in columns if each.use == "input").kind != "image":
         return "mlp:widths=64+64+64"
-    dense = any(each.task and each.kind not in ("class", "yes/no", "number") for each in columns)
-    if dense:
+    if _is_dense(columns):
         return DENSE_BACKBONE
     stem = "small" if settings["size"] < 48 else "imagenet"
     return f"resnet18:width=0.25,stem={stem}"
+
+
+def _is_dense(columns: Sequence[Column]) -> bool:
+    return any(each.task and each.kind not in ("class", "yes/no", "number") for each in columns)
 
 
 def _table_divided(settings: Mapping[str, Any]) -> str:
@@ -183,4 +186,5 @@ TABLE_WORD = DataWord(
     backbone=_table_backbone,
     divided=_table_divided,
     folder="photos",
+    budget=lambda options: DENSE_BUDGET if _is_dense(columns_of(options)) else None,
 )

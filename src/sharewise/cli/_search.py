@@ -152,9 +152,9 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
     }
     way = check_method(method)
     _refuse_others(method, own)
-    bounds = Budget.parse(_usual_budget(method, data) if budget is None else budget)
     said = said_columns(inputs, types, split)
     read_data(data, said)
+    bounds = Budget.parse(_usual_budget(method, data, said) if budget is None else budget)
     if backbone is not None:
         check_backbone(backbone)
     way.search(
@@ -175,8 +175,9 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
     )
 
 
-def _usual_budget(method: str, data: str) -> str:
-    own = word_of(data)[0].budget if method == "branching" else None
+def _usual_budget(method: str, data: str, said: Mapping[str, Any]) -> str:
+    word, options = word_of(data)
+    own = word.budget({**options, **said}) if method == "branching" else None
     return own or METHODS[method].budget
 
 
