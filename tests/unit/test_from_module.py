@@ -89,6 +89,20 @@ def test_stages_of_equal_cost_are_as_equal_as_they_can_be() -> None:
     assert names(backbone) == ["0", "3"]
 
 
+def test_equal_stages_are_cut_where_named_ones_are() -> None:
+    """Behind layers whose outputs an activation changes in place, where there is nothing else."""
+    relu = nn.ReLU(inplace=True)
+    layers = [nn.Conv2d(3, 8, 3), relu, nn.Conv2d(8, 8, 3), relu, nn.Conv2d(8, 8, 3), relu]
+    network = nn.Sequential(*layers)
+    backbone = from_module(network, stages=3, input_shape=(3, 16, 16), pretrained=True)
+    assert [stage.name for stage in backbone.stages][:2] == ["0", "2"]
+    x = torch.randn(2, 3, 16, 16)
+    expected = network(x.clone())
+    for stage in backbone.stages:
+        x = stage.make()(x)
+    assert torch.equal(x, expected)
+
+
 def test_equal_stages_are_cut_at_outer_blocks_and_behind_what_costs_nothing() -> None:
     block = nn.Sequential(nn.Conv2d(3, 3, 3, padding=1), nn.BatchNorm2d(3), nn.ReLU(inplace=True))
     module = nn.Sequential(*(copy.deepcopy(block) for _ in range(4)), nn.Flatten())

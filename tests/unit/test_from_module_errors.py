@@ -57,6 +57,13 @@ class Deciding(nn.Module):
         return self.parts(self.layer(x)) if len(self.parts) or x.shape[0] > 10_000 else x
 
 
+class Valued(nn.Module):
+    """Decides on what the numbers are."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return -x if x.mean() > 0 else x
+
+
 class ByType(nn.Module):
     """Does another thing with what is no tensor, as torch.fx's stand-ins are not."""
 
@@ -208,6 +215,13 @@ RULE = "A network is cut where one tensor, behind a submodule that runs once, is
             " control flow. Give the part of it that runs straight through, such as"
             " module.features, or write the stages yourself: sw.Backbone('own',"
             " (sw.Stage('first', make), ...), shape).",
+        ),
+        (
+            nn.Sequential(nn.Linear(4, 4), Valued(), nn.Linear(4, 4)),
+            {"stages": 2, "input_shape": (4,)},
+            "A stage or head computes alike whatever numbers reach it: its shapes and its cost are"
+            " found without any. Found network 'Sequential' asking for a value (Tensor.item()"
+            " cannot be called on meta tensors). Replace what branches on values in it.",
         ),
         (
             ByType(),

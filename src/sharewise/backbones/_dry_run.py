@@ -23,9 +23,17 @@ def explained(subject: str, shape: tuple[int, ...]) -> Iterator[None]:
     except UnknownLayerError:  # says all of this already
         raise
     except Exception as error:  # a user's code may raise anything; it stays the error's cause
+        says = str(error).partition("\n")[0]
+        if "meta tensor" in says:
+            raise InputError(
+                rule="A stage or head computes alike whatever numbers reach it: its shapes and its"
+                " cost are found without any.",
+                found=f"{subject} asking for a value ({says})",
+                fix="Replace what branches on values in it.",
+            ) from error
         raise InputError(
             rule="A stage or head accepts the features that reach it.",
-            found=f"{subject} failing on features of shape {shape} ({error})",
+            found=f"{subject} failing on features of shape {shape} ({says})",
             fix="Make it for this shape; [batch, ...] is put before it.",
         ) from error
 

@@ -147,6 +147,8 @@ def _balanced(survey: Survey, stages: int) -> list[Place]:
     so as few levels are looked into as make the largest stage nearly as small as any could.
     """
     usable = [place for place in survey.places if not place.changed]
+    if len(_equal(survey, usable, stages)) < stages - 1:
+        usable = list(survey.places)  # what changes its input gets a copy of it: dearer, but a cut
     depths = sorted({place.depth for place in usable}) or [0]
     ways = [_equal(survey, [p for p in usable if p.depth <= depth], stages) for depth in depths]
     largest = [_largest(survey, way) if len(way) == stages - 1 else math.inf for way in ways]
