@@ -14,7 +14,7 @@ from PIL import Image
 from sharewise.data import nyuv2, table
 from sharewise.data._dense_files import Numbers
 from sharewise.data._images import Picture
-from sharewise.data._listed import read_colours
+from sharewise.data._listed_files import read_colours
 
 SIDEWAYS = 6  # the EXIF orientation of a camera held upright: to be turned clockwise
 

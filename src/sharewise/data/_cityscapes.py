@@ -13,7 +13,8 @@ from torch import Tensor
 
 from sharewise.data._dense_files import IGNORE, check_labels
 from sharewise.data._items import ItemData
-from sharewise.data._listed import Asked, Dense, Listed, Stored, listed_data
+from sharewise.data._listed import Asked, Dense, Listed, listed_data
+from sharewise.data._listed_files import Stored
 from sharewise.data._nyuv2 import measured_depth
 from sharewise.errors import DataError
 from sharewise.tasks import depth, segmentation

@@ -17,7 +17,8 @@ from torch import Tensor
 from sharewise.data._dense_files import unit
 from sharewise.data._files import find_file
 from sharewise.data._items import ItemData
-from sharewise.data._listed import Asked, Dense, Listed, Stored, listed_data
+from sharewise.data._listed import Asked, Dense, Listed, listed_data
+from sharewise.data._listed_files import Stored
 from sharewise.errors import DataError
 from sharewise.tasks import depth, edges, keypoints, normals, segmentation
 
