@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from _labels import present_or_die
+from _losses import loss_or_die
 from rich.console import Console
 from torch import Tensor, nn
 
@@ -490,7 +490,7 @@ def test_the_error_of_a_worker_comes_back_as_itself() -> None:
 
 
 def test_a_worker_that_dies_is_noticed() -> None:
-    deadly = make_data((dataclasses.replace(TASKS[0], present=present_or_die), *TASKS[1:]))
+    deadly = with_loss(loss_or_die)
     with pytest.raises(RunError, match=r"exit code 3 while training '.*' from seed 0"):
         compare(TREE, make_backbone(), deadly, budget=BUDGET, settings=TWO)
 
@@ -626,5 +626,14 @@ def test_numbers_are_short() -> None:
 
 
 def test_errors_of_the_data_come_through() -> None:
+    begun: list[dict[str, Any]] = []
     with pytest.raises(DataError, match="no label for 'kind' in the split 'test'"):
-        compare(TREE, make_backbone(), unlabelled("test"), budget=BUDGET, settings=ONE)
+        compare(
+            TREE,
+            make_backbone(),
+            unlabelled("test"),
+            budget=BUDGET,
+            settings=ONE,
+            progress=begun.append,
+        )
+    assert not begun  # nothing was trained in vain

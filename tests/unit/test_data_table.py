@@ -438,10 +438,10 @@ MIXED = (
         ("input,y,split\n1,0,train\n2,1,train\n3,0,val\n", "Every split of a table has rows. Found "
          "none for test among the 3 rows of " + FILE + ". Add rows, or a column split that says "
          "train, val or test."),
-        ("input,k,n,split\n1,0,,train\n2,1,,train\n3,0,2.5,val\n4,,3.5,test\n",
-         "Every task has labels in every split. Found none for 'k' in the 1 rows of test and 1 "
-         "more in " + FILE + ". Fill some in, give a column split, or leave the column out: --type "
-         "COLUMN=skip."),
+        ("input,k,n,split\n1,,2.5,train\n2,,1.5,train\n3,0,,val\n4,1,3.5,test\n",
+         "Every task has labels to train on, and some to choose by in val. Found none for 'k' in "
+         "the 2 rows of train and 1 more in " + FILE + ". Fill some in, give a column split, or "
+         "leave the column out: --type COLUMN=skip."),
         ("input,y,split\n1,1700000000,train\n2,1700000001,train\n3,1700000002,val\n"
          "4,1700000003,test\n", "Numbers of a column differ in the seven digits of single "
          "precision. Found values of up to 1.7e+09 with a deviation of 0.5 in 'y' of " + FILE

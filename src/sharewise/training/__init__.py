@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sharewise.training._checkpoint import load_weights
 from sharewise.training._device import one_thread, pick_device, seeded
-from sharewise.training._evaluate import evaluate
+from sharewise.training._evaluate import check_split, evaluate
 from sharewise.training._settings import TrainSettings
 from sharewise.training._tensors import (
     adam_tensors,
@@ -21,6 +21,7 @@ __all__ = [
     "TrainSettings",
     "adam_tensors",
     "can_have_curriculum",
+    "check_split",
     "evaluate",
     "load_adam",
     "load_weights",
