@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -14,6 +14,7 @@ _MILLION = 1e6
 _GIGA = 1e9
 # Sums of floats such as 1.1 * params may miss a bound that they meet by one unit in the last place.
 _SLACK = 1 + 1e-9
+_SHARES = ("use", "task_use")
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Cost:
         latency_ms: Milliseconds per batch, where they were measured.
         use: The mean over tasks of the share of hidden channels that a task uses; None where the
             architecture has no partition.
+        task_use: The same of the task that uses most.
     """
 
     params: int
@@ -42,6 +44,7 @@ class Cost:
     per_task: Mapping[str, TaskCost] = field(default_factory=dict)
     latency_ms: float | None = None
     use: float | None = None
+    task_use: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The cost as JSON values."""
@@ -54,6 +57,7 @@ class Cost:
             },
             "latency_ms": self.latency_ms,
             "use": self.use,
+            "task_use": self.task_use,
         }
 
     @classmethod
@@ -61,7 +65,7 @@ class Cost:
         """Read what `to_dict` wrote; FormatError where a number is missing or of a wrong type."""
         try:
             latency_ms = value["latency_ms"]
-            use = value.get("use")  # costs of version 0.1 have none
+            use, task_use = value.get("use"), value.get("task_use")  # version 0.1 has neither
             return cls(
                 params=int(value["params"]),
                 macs=int(value["macs"]),
@@ -71,6 +75,7 @@ class Cost:
                 },
                 latency_ms=None if latency_ms is None else float(latency_ms),
                 use=None if use is None else float(use),
+                task_use=None if task_use is None else float(task_use),
             )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise FormatError(
@@ -92,6 +97,7 @@ class Budget:
         latency_ms: Milliseconds per batch; needs a measured latency.
         use: The mean share of hidden channels that a task uses, in (0, 1]. Without a partition
             every task uses all of them.
+        task_use: The same of each task, not of their mean.
 
     Raises:
         BudgetError: Nothing is bounded, or a bound is not a positive number.
@@ -103,12 +109,13 @@ class Budget:
     macs_g: float | None = None
     latency_ms: float | None = None
     use: float | None = None
+    task_use: float | None = None
 
     def __post_init__(self) -> None:
         for word, bound in self._set():
             if not _is_bound(word, bound):
                 raise BudgetError(
-                    rule="A bound is a positive number, and 'use' is at most 1.",
+                    rule="A bound is a positive number, and one on use is at most 1.",
                     found=f"{word}={bound!r}",
                     fix=f"Write {word}=0.5, for example.",
                 )
@@ -179,7 +186,7 @@ class Budget:
                     rule="A budget leaves room for the fully shared network, the cheapest one.",
                     found=f"{word}={given:g}, where the fully shared network needs {needed:.4g}",
                     fix="Leave it out: it is for partitions."
-                    if word == "use"
+                    if word in _SHARES
                     else f"Raise {word}, or take a smaller backbone.",
                 )
 
@@ -208,19 +215,7 @@ class Budget:
     def _compare(self, cost: Cost, shared: Cost) -> Iterator[tuple[str, float, float]]:
         """(word, what the cost needs, what is given), each in the word's own unit."""
         for word, bound in self._set():
-            match word:
-                case "params":
-                    yield word, cost.params / max(shared.params, 1), bound
-                case "macs":
-                    yield word, cost.macs / max(shared.macs, 1), bound
-                case "params_m":
-                    yield word, cost.params / _MILLION, bound
-                case "macs_g":
-                    yield word, cost.macs / _GIGA, bound
-                case "latency_ms":
-                    yield word, _latency_ms(cost), bound
-                case "use":
-                    yield word, 1.0 if cost.use is None else cost.use, bound
+            yield word, _NEEDS[word](cost, shared), bound
 
 
 def _words() -> tuple[str, ...]:
@@ -228,7 +223,7 @@ def _words() -> tuple[str, ...]:
 
 
 def _is_bound(word: str, bound: object) -> bool:
-    most = 1.0 if word == "use" else sys.float_info.max
+    most = 1.0 if word in _SHARES else sys.float_info.max
     if isinstance(bound, bool) or not isinstance(bound, numbers.Real):
         return False
     return 0 < float(bound) <= most  # false for nan and infinity
@@ -242,7 +237,7 @@ def _read_number(word: str, number: str) -> float:
         raise BudgetError(
             rule="A bound is a number; params and macs may end in x, for 'times as shared'.",
             found=f"{word}={number}",
-            fix=f"Write {word}=1.5, for example.",
+            fix=f"Write {word}={0.5 if word in _SHARES else 1.5}, for example.",
         ) from error
 
 
@@ -254,3 +249,15 @@ def _latency_ms(cost: Cost) -> float:
             fix="Measure it with measure_latency, or bound params or macs instead.",
         )
     return cost.latency_ms
+
+
+_NEEDS: Mapping[str, Callable[[Cost, Cost], float]] = {
+    "params": lambda cost, shared: cost.params / max(shared.params, 1),
+    "macs": lambda cost, shared: cost.macs / max(shared.macs, 1),
+    "params_m": lambda cost, shared: cost.params / _MILLION,
+    "macs_g": lambda cost, shared: cost.macs / _GIGA,
+    "latency_ms": lambda cost, shared: _latency_ms(cost),
+    "use": lambda cost, shared: 1.0 if cost.use is None else cost.use,
+    "task_use": lambda cost, shared: 1.0 if cost.task_use is None else cost.task_use,
+}
+"""What a cost needs of what each word of a budget bounds, beside that of sharing all."""

@@ -206,7 +206,7 @@ def test_show_a_run_with_budget_costs_and_scores(capsys: CAPSYS, tmp_path: Path)
     assert Cost.from_dict(shown["cost"]) == cost(found(), mlp(32, WIDTHS), data.tasks)
     text = call(capsys, "show", run).out
     assert found().draw() in text
-    assert "Budget: params=2. Seed: 0." in text
+    assert "Budget: params=2x. Seed: 0." in text
     assert "0.1250" in text
 
 

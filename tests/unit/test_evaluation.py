@@ -13,7 +13,7 @@ from sharewise.errors import BudgetError, FormatError
 from sharewise.evaluation import Budget, Cost, TaskCost
 
 SHARED = Cost(params=10_000_000, macs=2_000_000_000)
-WORDS = "params, macs, params_m, macs_g, latency_ms, use"
+WORDS = "params, macs, params_m, macs_g, latency_ms, use, task_use"
 
 
 def message(call: Callable[[], object], kind: type[Exception] = BudgetError) -> str:
@@ -145,7 +145,7 @@ def test_an_empty_budget_is_refused() -> None:
 @pytest.mark.parametrize("bound", [0, -1, math.nan, math.inf, "1.5", True])
 def test_a_bound_is_a_positive_number(bound: Any) -> None:
     assert message(lambda: Budget(params=bound)) == (
-        f"A bound is a positive number, and 'use' is at most 1. Found params={bound!r}. "
+        f"A bound is a positive number, and one on use is at most 1. Found params={bound!r}. "
         "Write params=0.5, for example."
     )
 
@@ -218,7 +218,7 @@ def test_only_what_is_set_is_stored() -> None:
         ),
         (
             "params=-1x",
-            "A bound is a positive number, and 'use' is at most 1. Found params=-1.0. "
+            "A bound is a positive number, and one on use is at most 1. Found params=-1.0. "
             "Write params=0.5, for example.",
         ),
     ],

@@ -86,7 +86,8 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
         typer.Option(
             help="Bounds joined by commas: params=1.5x and macs=2x (times the fully shared"
             " network), params_m (millions), macs_g (giga), latency_ms (branching), use=0.5"
-            " (partitioning: the share of channels that a task uses, in the mean)."
+            " (partitioning: the share of channels that a task uses, in the mean) and task_use=0.5"
+            " (the same of each task)."
             f" Default: {_search_branching.BUDGET} ({DENSE_BUDGET} for qm9 and answers for each"
             f" pixel, {MADE_BUDGET} for scenes and doom), or {_search_partitioning.BUDGET}.",
             show_default=False,
@@ -187,7 +188,7 @@ def check_method(method: str) -> Method:
         raise InputError(
             rule=f"A search method is one of {', '.join(METHODS)}.",
             found=repr(method),
-            fix="Leave --method out.",
+            fix=f"Write one of these; without --method it is {next(iter(METHODS))}.",
         )
     return METHODS[method]
 

@@ -26,7 +26,7 @@ def partitioning(asked: Asked) -> None:
     _check_device(asked.device)
     from sharewise.cli._workers import workers
     from sharewise.runs import cores
-    from sharewise.search import PartitionSettings, search_partitioning
+    from sharewise.search import PartitionSettings, proposed_use, search_partitioning
 
     own = {
         "evaluations": asked.own["evaluations"],
@@ -36,7 +36,8 @@ def partitioning(asked: Asked) -> None:
     data, backbone = asked.world(divided=True)
     sizes = search_sizes(data, "partitioning", quick=asked.quick)
     settings = read_settings(PartitionSettings, asked.more, sizes=sizes, **own)
-    strategy = make_strategy(word, settings.evaluations, use=asked.budget.use)
+    use, each_task = proposed_use(asked.budget)
+    strategy = make_strategy(word, settings.evaluations, use=use, per_task_use=each_task)
     folder = asked.folder(f"{run_name(data)}-partitioning")
     with (
         progress(f"Searching {folder}") as show,
@@ -73,7 +74,9 @@ def partitioning(asked: Asked) -> None:
     )
 
 
-def make_strategy(word: str, evaluations: int, *, use: float | None) -> Strategy:
+def make_strategy(
+    word: str, evaluations: int, *, use: float | None, per_task_use: bool = False
+) -> Strategy:
     """The strategy of a word, its rounds small enough for so many evaluations.
 
     An evolution learns from at most a third of them, so that two rounds at least are left.
@@ -82,13 +85,13 @@ def make_strategy(word: str, evaluations: int, *, use: float | None) -> Strategy
 
     if word == "random":
         rounds = -(-evaluations // RandomSearch().batch)
-        return RandomSearch(batch=evaluations // rounds, use=use)
+        return RandomSearch(batch=evaluations // rounds, use=use, per_task_use=per_task_use)
     part = max(1, evaluations // 3)
     usual = Modelled()
     if part >= usual.offspring:
-        return Evolution(draws=min(Evolution().draws, part), use=use)
+        return Evolution(draws=min(Evolution().draws, part), use=use, per_task_use=per_task_use)
     step = Modelled(offspring=part, mutants=part * usual.mutants // usual.offspring)
-    return Evolution(draws=part, use=use, step=step)
+    return Evolution(draws=part, use=use, per_task_use=per_task_use, step=step)
 
 
 def _check_strategy(word: str | None) -> str:

@@ -17,6 +17,7 @@ from sharewise.cli._print import cost_json, cost_table, emit, scores_table
 from sharewise.cli._progress import progress
 from sharewise.cli._rebuild import fully_shared, load_architecture, part, read_architecture
 from sharewise.errors import InputError
+from sharewise.evaluation import Budget
 from sharewise.runs import Run, read_json, write_atomic
 
 
@@ -56,7 +57,7 @@ def _add_run(
 ) -> None:
     settings = run.settings
     value |= {"run": str(run.folder), "settings": settings}
-    budget = ", ".join(f"{word}={bound:g}" for word, bound in part(settings, "budget", run).items())
+    budget = Budget.from_dict(part(settings, "budget", run))
     texts += ["", f"Budget: {budget}. Seed: {settings.get('seed')}."]
     try:
         texts += ["", _add_costs(run, architecture, value)]

@@ -83,6 +83,7 @@ class CostTable:
             per_task=alone,
             latency_ms=self._latency(runs),
             use=architecture.mean_use if architecture.partitions else None,
+            task_use=max(architecture.use.values()) if architecture.partitions else None,
         )
 
     def with_latency(

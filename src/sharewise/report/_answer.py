@@ -37,6 +37,7 @@ def budget_words(budget: Budget) -> str:
         "macs_g": f"{{}}{THIN}G multiply-adds",
         "latency_ms": f"{{}}{THIN}ms",
         "use": "a mean share of {} of the channels",
+        "task_use": "a share of {} of the channels for each task",
     }
     return " and ".join(phrases[word].format(f"{bound:g}") for word, bound in bounds.items())
 

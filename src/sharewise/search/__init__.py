@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sharewise.search._gradient import search_branching
-from sharewise.search._partition_plan import hidden_groups
+from sharewise.search._partition_plan import hidden_groups, proposed_use
 from sharewise.search._partition_result import PartitioningResult
 from sharewise.search._partition_search import search_partitioning
 from sharewise.search._partition_settings import PartitionSettings
@@ -30,6 +30,7 @@ __all__ = [
     "SearchSettings",
     "Temperature",
     "hidden_groups",
+    "proposed_use",
     "search_branching",
     "search_partitioning",
 ]

@@ -155,10 +155,11 @@ class _Job:
 
 def _bound(job: _Job, budget: Budget) -> Bound:
     """The budget with the prices of this backbone; refuses one that nothing can keep."""
-    if budget.use is not None:
+    share = budget.task_use if budget.use is None else budget.use
+    if share is not None:
         raise BudgetError(
             rule="A bound on use is for partitions; branching bounds params, macs or latency_ms.",
-            found=f"use={budget.use:g}",
+            found=f"{budget}",
             fix="Give params=1.5, for example.",
         )
     table = CostTable.measure(job.backbone, job.data.tasks)

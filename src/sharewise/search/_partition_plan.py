@@ -100,6 +100,8 @@ class Plan:
         given = np.array(vector, dtype=np.float64)
         if self.budget.use is not None:
             given = self.space.with_use(given, self.budget.use)
+        if self.budget.task_use is not None:
+            given = self.space.with_use(given, self.budget.task_use, per_task=True)
         found = self.space.decode(given, seed=seed)
         if self._allows(found):
             return given, found
@@ -150,6 +152,13 @@ class Plan:
             f" {cost.macs / self.shared.macs:.3g} of the multiply-adds of sharing all",
             fix="Raise the budget, or let more stages take part (stages=..).",
         )
+
+
+def proposed_use(budget: Budget) -> tuple[float | None, bool]:
+    """The bound on use that a strategy's proposals keep, and whether it is each task's."""
+    if budget.task_use is None or (budget.use is not None and budget.use < budget.task_use):
+        return budget.use, False
+    return budget.task_use, True
 
 
 def _check_judgeable(data: TaskData, budget: Budget) -> None:

@@ -22,7 +22,8 @@ class Bound:
 
     Every search with one bound stays inside it by the same projection, so that their scores are
     compared at the same use. What is bounded are the shares that are asked for; where a share is
-    no whole number of channels, what is realised may be half a channel more.
+    no whole number of the channels that are dealt together, what is realised may be half of these
+    more. A search brings its candidates inside its budget, which counts whole ones.
 
     Attributes:
         use: The most, a mean of the forward diagonal, .05 to 1; None: no bound.
