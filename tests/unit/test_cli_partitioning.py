@@ -294,6 +294,31 @@ def test_from_scratch_leaves_the_common_initialisation_out(
     assert "from scratch" in (own / "report.html").read_text()
 
 
+def test_a_training_goes_on_from_where_it_began_alone(
+    capsys: CAPSYS, run: Path, tmp_path: Path
+) -> None:
+    """The same settings from other weights are another training."""
+    own = tmp_path / "own"
+    shutil.copytree(run, own)
+    words = ("train", own, "--epochs", "1", "--batch-size", "32", "--lr", "0.001", "--json")
+    warm = call(capsys, *words).json["scores"]
+    text = refused(capsys, *words, "--from-scratch")
+    assert "initial" in text and "--fresh" in text
+    cold = call(capsys, *words, "--from-scratch", "--fresh").json["scores"]
+    assert cold != warm
+    assert "--fresh" in refused(capsys, *words)
+    assert call(capsys, *words, "--from-scratch").json["scores"] == cold
+
+
+def test_a_setting_is_given_once(capsys: CAPSYS, tmp_path: Path) -> None:
+    words = ("search", "planted", "--method", "partitioning", "--run", tmp_path / "new")
+    assert refused(capsys, *words, "--evaluations", "4", "--set", "evaluations=3") == (
+        "A setting is given once. Found evaluations in --set, and as --evaluations. Leave one of "
+        "them out."
+    )
+    assert not (tmp_path / "new").exists()
+
+
 def test_compare_and_report(capsys: CAPSYS, run: Path) -> None:
     words = ("compare", run, "--quick", "--epochs", "1", "--workers", "1")
     told = call(capsys, *words, "--json")
@@ -401,7 +426,7 @@ def test_all_that_belongs_to_a_run_can_be_forgotten(run: Path) -> None:
         (("--stages", "layer9"), "The stages of backbone 'mlp' are layer1, layer2, layer3."),
         (("--backbone", "mlp:widths=4+4"), "A partition needs a hidden layer: one that a single"),
         (("--budget", "use=0.001"), "A bound on use is a share from 0.05, a task's least, to 1."),
-        (("--budget", "use=2"), "A bound is a positive number, and 'use' is at most 1."),
+        (("--budget", "use=2"), "A bound is a positive number, and one on use is at most 1."),
         (("--budget", "params=0.01x"), "A budget leaves room for a partition in which every task"),
         (
             ("--budget", "latency_ms=3"),

@@ -450,6 +450,12 @@ ANNOTATIONS = "{folder}/annotations/aircraft_"
             + "val.json. Unpack the annotations there, or leave the set out.",
         ),
         (
+            lambda folder: path_of(folder, "aircraft", "train").unlink(),
+            "A set of the decathlon has an annotation file for each split. Found no "
+            + ANNOTATIONS
+            + "train.json. Unpack the annotations there, or leave the set out.",
+        ),
+        (
             remove("train/000004.jpg", "train/000002.jpg", "train/000029.jpg"),
             "The images that aircraft_train.json names are there. Found no "
             "{folder}/data/aircraft/train/000002.jpg and 2 more. Unpack the images of 'aircraft' "

@@ -180,6 +180,12 @@ def _computed() -> nn.Module:
     return nn.Sequential(parametrizations.weight_norm(conv(3, 6)), conv(6, 4))
 
 
+def _watched_between() -> nn.Module:
+    module = nn.Sequential(conv(3, 6), nn.ReLU(), conv(6, 4))
+    module[1].register_forward_hook(lambda part, args, output: output + output.mean(1, True))
+    return module
+
+
 def _watched() -> nn.Module:
     stage = pair()
     stage[0].register_forward_hook(lambda module, args, output: output * 2)
@@ -250,6 +256,7 @@ class Standardised(nn.Conv2d):
             "its reader '2' cannot be cut, because it shares its weights with another layer",
         ),
         (_watched(), "0", "it has hooks"),
+        (_watched_between(), "0", "'1', between it and its reader, has hooks"),
         (
             Own(lambda own, x: own.b(own.a(x)) * own.a.weight.sum(), a=conv(3, 6), b=conv(6, 4)),
             "a",

@@ -23,8 +23,9 @@ from _small_search import (
     files,
     search,
 )
+from torch import nn
 
-from sharewise.architecture import Architecture
+from sharewise.architecture import Architecture, Partition
 from sharewise.backbones import mlp
 from sharewise.data import Batch, SeparateData, TensorData
 from sharewise.errors import InputError, RunError
@@ -33,6 +34,7 @@ from sharewise.evaluators import Initial, train_teachers
 from sharewise.networks import build
 from sharewise.search import PartitioningResult, PartitionSettings
 from sharewise.strategies import Judged, Proposal, RandomSearch
+from sharewise.tasks import classification
 
 
 @dataclass(frozen=True)
@@ -385,6 +387,65 @@ def test_teachers_are_one_for_each_task(done: Done, tmp_path: Path) -> None:
     )
     swapped = {"kind": trained["sign"], "sign": trained["kind"]}
     assert "Found a teacher for 'kind' with tasks ['sign']" in refused(tmp_path, teachers=swapped)
+
+
+def test_a_teacher_has_the_head_of_its_task(tmp_path: Path) -> None:
+    """One that answers another question is refused before anything is begun."""
+    other = (classification("kind", 5), TASKS[1])
+    teachers = {
+        task.name: build(
+            Architecture.partitioned((task.name,), [Partition()] * 2), BACKBONE, (task,)
+        )
+        for task in other
+    }
+    text = refused(tmp_path, teachers=teachers)
+    assert text.startswith("A teacher has the head of its task: it is what students are read")
+    assert "for task 'kind', whose head has" in text
+    text = refused(tmp_path, teachers={"kind": nn.Linear(2, 2), "sign": teachers["sign"]})
+    assert "Found Linear for task 'kind'." in text
+
+
+def test_an_initialisation_of_another_network_is_refused_at_once(
+    done: Done, tmp_path: Path
+) -> None:
+    wide = mlp(16, widths=(6, 6), hidden=16)
+    assert "Found" in refused(tmp_path, backbone=wide, initial=done.result.initial)
+
+
+def test_a_given_initialisation_lies_in_the_run(done: Done, tmp_path: Path) -> None:
+    given = done.result.initial
+    search(tmp_path, initial=given)
+    data = make_data(flat=True)
+    path = tmp_path / "initial" / "network.safetensors"
+    assert Initial.load(path, BACKBONE, data, source=given.source).digest == given.digest
+
+
+@pytest.mark.parametrize("strategy", [None, STRATEGY, RandomSearch(batch=3)])
+def test_a_bound_on_each_tasks_use_is_kept_in_whole_units(strategy: Any) -> None:
+    backbone = mlp(16, widths=(6, 6), hidden=48)  # dealt by 8 channels
+    settings = replace(SETTINGS, unit=8)
+    budget = Budget(task_use=0.4)
+    result = search(None, backbone=backbone, budget=budget, settings=settings, strategy=strategy)
+    assert max(result.architecture.use.values()) <= 0.4
+    candidates = [entry for entry in result.journal if "candidate" in entry]
+    assert all(max(entry["use"].values()) <= 0.4 for entry in candidates)
+    assert result.cost.task_use == max(result.architecture.use.values())
+
+
+def test_presets_and_finalists_are_judged_to_the_end() -> None:
+    distil = replace(DISTIL, halvings=2, group=8)
+    result = search(None, settings=replace(SETTINGS, distil=distil))
+    kinds = {kind: [e for e in result.journal if kind in e] for kind in ("preset", "finalist")}
+    for entries in kinds.values():
+        assert entries and not any(each["stopped"] for each in entries)
+        assert all(each["steps"] == DISTIL.steps for each in entries)
+    assert any(each["stopped"] for each in result.journal if "candidate" in each)
+    first = {each["architecture"]: [each["score"]] for each in result.journal
+             if "candidate" in each and not each["stopped"]}  # fmt: skip
+    for each in kinds["finalist"]:
+        first[each["architecture"]].append(each["score"])
+    for digest, mean in result.journal[-1]["finalists"].items():
+        assert mean == pytest.approx(sum(first[digest]) / len(first[digest]))
 
 
 def test_stages_are_named() -> None:

@@ -99,6 +99,11 @@ def test_targets_that_masks_have_are_met(tasks: int) -> None:
     assert distance(found[1], shared(update)) <= 0.5 * pairs
 
 
+def test_a_seed_below_zero_is_refused() -> None:
+    with pytest.raises(InputError, match=r"The seed of masks is a whole number from 0"):
+        realise([[0.5, 0.2], [0.2, 0.5]], 8, seed=-1)
+
+
 @SOLVERS
 def test_three_halves_without_overlap_give_the_nearest(solve: Solve) -> None:
     # 3 * 32 channels of 64: the pairs have 32 in common at least.

@@ -87,6 +87,8 @@ def find_reader(
         if isinstance(part, (_ConvNd, nn.Linear)):
             _check_reader(module, graph, str(node.target), like=layer)
             return tuple(norms), str(node.target)
+        if part is not None and (part._forward_hooks or part._forward_pre_hooks):
+            raise RefusedError(f"'{node.target}', between it and its reader, has hooks")
         if channels_at_1 and type(part) in NORMS:
             _check_once(graph, str(node.target))
             norms.append(str(node.target))

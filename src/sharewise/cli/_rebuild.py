@@ -52,7 +52,8 @@ class Searched:
             return None
         from sharewise.evaluators import Initial, choose_source
 
-        named = part(self.settings, "search", self.run).get("source")
+        given = self.settings.get("initial") or {}  # of a search that was given one
+        named = given.get("task", part(self.settings, "search", self.run).get("source"))
         source = choose_source(self.data, self.backbone) if named is None else named
         path = Run(self.run.folder / INITIAL).network
         return Initial.load(path, self.backbone, self.data, source=source)

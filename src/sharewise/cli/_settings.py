@@ -18,6 +18,7 @@ from sharewise.cli._words import (
     one_of,
     read_options,
 )
+from sharewise.errors import InputError
 
 T = TypeVar("T")
 
@@ -52,11 +53,20 @@ def read_settings(
         given: Values of options that have a flag of their own.
 
     Raises:
-        InputError: An unknown name, a value of another kind, or outside the setting's bounds.
+        InputError: An unknown name, one that is given twice, a value of another kind, or outside
+            the setting's bounds.
     """
     values = dict(sizes or {}) | {name: each for name, each in given.items() if each is not None}
     if text:
-        values |= read_options(text, _kinds(kind), subject="--set")
+        more = read_options(text, _kinds(kind), subject="--set")
+        twice = [name for name in more if given.get(name) is not None]
+        if twice:
+            raise InputError(
+                rule="A setting is given once.",
+                found=f"{twice[0]} in --set, and as --{twice[0].replace('_', '-')}",
+                fix="Leave one of them out.",
+            )
+        values |= more
     return _changed(kind(), values)
 
 

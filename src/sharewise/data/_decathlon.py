@@ -147,7 +147,12 @@ def present_sets(folder: Path, sets: Sequence[str] | None) -> tuple[str, ...]:
             found=f"no folder {folder}",
             fix="Correct the path, or unpack the published archives there.",
         )
-    there = tuple(name for name in SETS if annotation_file(folder, name, "train").is_file())
+    # By any of its files: one that is there in part is to be complained of, not left out.
+    there = tuple(
+        name
+        for name in SETS
+        if any(annotation_file(folder, name, split).is_file() for split in ("train", "val"))
+    )
     if sets is None and not there:
         raise DataError(
             rule="The decathlon is read from a folder with annotations/ and data/.",

@@ -92,7 +92,7 @@ def decathlon_mini(
         InputError: size < 16, samples < 30, an unknown domain, one twice, or none.
         DataError: What a domain is read from is not installed, or came without its files.
     """
-    _check(size, samples, domains)
+    _check(size, samples, seed, domains)
     counts = {name: _counts(samples, _SOURCES[name]) for name in domains}
     totals = {name: sum(each.values()) for name, each in counts.items()}
     folder = cache_folder(cache) / NAME
@@ -215,8 +215,8 @@ def fingerprint_of(prepared: Prepared, *more: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _check(size: int, samples: int, domains: Sequence[str]) -> None:
-    check_least("decathlon-mini", size=(size, 16), samples=(samples, 30))
+def _check(size: int, samples: int, seed: int, domains: Sequence[str]) -> None:
+    check_least("decathlon-mini", size=(size, 16), samples=(samples, 30), seed=(seed, 0))
     unknown = [name for name in domains if name not in _SOURCES]
     if unknown or not domains or len(set(domains)) < len(domains):
         raise InputError(

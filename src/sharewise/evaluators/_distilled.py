@@ -81,6 +81,11 @@ class Distilled:
             settings=settings,
         )
 
+    def unstopped(self) -> Distilled:
+        """The same judge, which runs every candidate to the last step (`settings.halvings` = 0)."""
+        whole = dataclasses.replace(self.settings, halvings=0)
+        return dataclasses.replace(self, settings=whole)
+
     def evaluate(
         self, architectures: Sequence[Architecture], *, seed: int
     ) -> tuple[Evaluation, ...]:

@@ -60,7 +60,8 @@ class DistilSettings(Settings):
         for name in ("steps", "batch_size", "train_samples", "val_samples", "group"):
             check_count(name, getattr(self, name), least=1)
         check_count("halvings", self.halvings, least=0)
-        for name in ("lr", "momentum", "weight_decay"):
+        for name in ("lr", "weight_decay"):
             check_number(name, getattr(self, name))
+        check_number("momentum", self.momentum, most=0.9999)  # at 1 nothing is ever forgotten
         check_word("score", self.score, SCORES)
         check_word("optimiser", self.optimiser, OPTIMISERS)

@@ -155,6 +155,12 @@ def _closing(branch: nn.Module) -> dict[str, dict[str, Tensor]]:
 
 
 def _check_teacher(task: str, network: Network, backbone: Backbone) -> None:
+    if not isinstance(network, Network):
+        raise InputError(
+            rule="A teacher is a network of sharewise's, for its stages are told apart.",
+            found=f"{type(network).__name__} for task '{task}'",
+            fix="Train it with train_teacher, or build it and load its weights.",
+        )
     fits = network.tasks == (task,) and len(network.branches) == backbone.num_stages
     if fits and all(isinstance(branch, PartitionedBranch) for branch in network.branches):
         stages = zip(network.branches, backbone.stages, strict=True)

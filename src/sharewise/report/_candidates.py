@@ -116,13 +116,18 @@ def preset_points(facts: Facts) -> Iterator[tuple[str, Point]]:
             yield name, (candidate.mean_use, candidate.score)
 
 
+def has_steps(candidates: Sequence[Candidate]) -> bool:
+    """Whether there are so many steps that lines are means over them, and not over neighbours."""
+    return len({each.step for each in candidates}) >= _FEW_STEPS
+
+
 def _smooth(candidates: Sequence[Candidate], task: str) -> list[Point]:
     """The mean over each step; over neighbours where there are few steps."""
     values = [each.use[task] for each in candidates]
     steps = [
         list(places) for _, places in groupby(range(len(values)), lambda i: candidates[i].step)
     ]
-    if len(steps) < _FEW_STEPS:
+    if not has_steps(candidates):
         half = len(values) // 16
         steps = [
             list(range(max(0, i - half), min(len(values), i + half + 1)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from sharewise.report._candidates import best_so_far, front, preset_points, use_lines
+from sharewise.report._candidates import best_so_far, front, has_steps, preset_points, use_lines
 from sharewise.report._finalists import finalists_table
 from sharewise.report._holdings import holdings
 from sharewise.report._matrices import matrices
@@ -92,9 +92,10 @@ def _score_words(facts: Facts) -> str:
 
 
 def _use_caption(facts: Facts) -> str:
+    over = "the steps of the strategy" if has_steps(facts.trail.candidates) else "neighbours"
     text = (
-        "One line a task, in the order in which candidates were proposed and as means over the"
-        ' steps of the strategy; <span class="key ink"></span>their mean'
+        f"One line a task, in the order in which candidates were proposed and as means over {over};"
+        ' <span class="key ink"></span>their mean'
     )
     bound = facts.budget.use if facts.budget else None
     if bound is None:

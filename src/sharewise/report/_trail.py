@@ -81,8 +81,11 @@ class Trail:
 
     @cached_property
     def judged(self) -> dict[str, tuple[float, ...]]:
-        """{digest: all scores}; one that was proposed twice counts with its better score."""
-        found: dict[str, float] = {}
+        """{digest: all scores}; one that was proposed twice counts with its better score.
+
+        Presets are among them, as candidates that nobody proposed.
+        """
+        found = {each.digest: each.score for each in self.presets}
         for each in self.candidates:
             found[each.digest] = max(each.score, found.get(each.digest, each.score))
         return {digest: (score, *self.again.get(digest, ())) for digest, score in found.items()}

@@ -112,6 +112,10 @@ class Judge:
             self._tell({"part": part, "done": before + len(judgements), "jobs": jobs})
         return judgements
 
+    def stop_none(self, evaluator: Evaluator) -> None:
+        """Judge all that follows by this evaluator, which runs every candidate to the end."""
+        self._evaluator = evaluator
+
     def record(self, entry: Mapping[str, Any]) -> None:
         """Add an entry that is no judgement, unless it is there."""
         if self._store.found(self._place, entry) is None:

@@ -30,15 +30,17 @@ from sharewise.evaluators import (
     train_teachers,
 )
 from sharewise.networks import Network
+from sharewise.runs import Run
 from sharewise.search._header import header_of
 from sharewise.search._partition_given import Given
 from sharewise.search._partition_judge import Asked, Judge, Judgement
-from sharewise.search._partition_plan import Plan
+from sharewise.search._partition_plan import Plan, proposed_use
 from sharewise.search._partition_result import PartitioningResult
 from sharewise.search._partition_settings import PartitionSettings
 from sharewise.search._partition_store import PartitionStore
 from sharewise.strategies import Archive, Evolution, Proposal, Strategy
 from sharewise.tasks import check_tasks
+from sharewise.training import save_weights
 
 Progress = Callable[[dict[str, Any]], None]
 DEFAULTS = PartitionSettings()
@@ -72,7 +74,8 @@ def search_partitioning(  # noqa: PLR0913 - the public face: each is one decisio
     Args:
         backbone: its spatial size follows the data's inputs.
         data: all tasks; separate data sets or shared inputs.
-        budget: a hard bound on what comes out: the mean `use`, parameters or multiply-adds.
+        budget: a hard bound on what comes out: the mean `use`, each task's (`task_use`),
+            parameters or multiply-adds.
             Relative ones refer to the network in which every task uses every channel.
         strategy: what proposes candidates; None: `Evolution()`, kept inside the budget's use.
         settings: see `PartitionSettings`.
@@ -102,9 +105,11 @@ def search_partitioning(  # noqa: PLR0913 - the public face: each is one decisio
     plan = Plan.of(bound, data, budget, settings)
     if settings.source is not None:
         OnlyTask(data, settings.source)  # refuses an unknown one before the run is begun
-    proposer = Evolution(use=budget.use) if strategy is None else strategy
+    bound_use, each_task = proposed_use(budget)
+    usual = Evolution(use=bound_use, per_task_use=each_task)
+    proposer = usual if strategy is None else strategy
     proposer.start(plan.space, seed=seed)  # refuses what it must before anything is trained
-    given = Given.of(plan, initial, teachers)
+    given = Given.of(plan, data.tasks, initial, teachers)
     header = _header(plan, data, proposer, settings=settings, seed=seed) | given.to_dict()
     folder = None if run is None else Path(run)
     store = PartitionStore.open(folder, header, resume=resume)
@@ -114,6 +119,7 @@ def search_partitioning(  # noqa: PLR0913 - the public face: each is one decisio
         start, evaluator = _prepare(terms, given, data)
         judge = Judge(evaluator, store, executor, tell, group=settings.distil.group)
         found = _candidates(terms, proposer, judge)
+        judge.stop_none(evaluator.unstopped())
         _judge_presets(terms, judge)
         architecture = _choose(terms, found, judge)
     store.finish(architecture)
@@ -178,6 +184,9 @@ def _workplace(folder: Path | None) -> Iterator[Path]:
 def _prepare(terms: _Terms, given: Given, data: TaskData) -> tuple[Initial, Distilled]:
     """The common initialisation, the teachers, and what the teachers say of every sample."""
     settings, place, backbone = terms.settings, terms.folder, terms.plan.table.backbone
+    if given.initial is not None:
+        (place / "initial").mkdir(parents=True, exist_ok=True)
+        save_weights(given.initial.network, Run(place / "initial").network)  # for who goes on
     initial = given.initial or train_initial(
         backbone,
         data,
@@ -255,7 +264,9 @@ def _choose(terms: _Terms, found: Sequence[Judgement], judge: Judge) -> Architec
     settings = terms.settings
     best: dict[str, Judgement] = {}
     scores: dict[str, list[float]] = {}
-    for each in sorted(found, key=lambda each: (each.stopped, -each.judged.score)):
+    # What was stopped has the score of fewer steps, and is as hopeless as it was found to be.
+    whole = [each for each in found if not each.stopped]
+    for each in sorted(whole, key=lambda each: -each.judged.score):
         best.setdefault(each.asked.architecture.digest, each)
         scores.setdefault(each.asked.architecture.digest, []).append(each.judged.score)
     finalists = dict(itertools.islice(best.items(), settings.finalists))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sharewise.training._checkpoint import load_weights
+from sharewise.training._checkpoint import load_weights, save_weights
 from sharewise.training._device import one_thread, pick_device, seeded
 from sharewise.training._evaluate import check_split, evaluate
 from sharewise.training._settings import TrainSettings
@@ -30,6 +30,7 @@ __all__ = [
     "pick_device",
     "read_checkpoint",
     "remove_stale",
+    "save_weights",
     "seeded",
     "train",
     "write_checkpoint",

@@ -116,11 +116,16 @@ class Store:
 
     def finish(self, network: Network, *, epoch: int, scores: Scores) -> None:
         """Write the selected weights, then the scores: the run is complete."""
-        # One key: safetensors writes several in no fixed order; equal runs should be equal files.
-        metadata = {"architecture": network.architecture.to_json()}
-        write_atomic(self.run.network, pack(network.state_dict(), metadata))
+        save_weights(network, self.run.network)
         content = {"format": FORMAT, "split": "val", "epoch": epoch, "scores": scores}
         write_json(self.run.scores, content)
+
+
+def save_weights(network: Network, path: Path) -> None:
+    """Write a `network.safetensors`; RunError where the disk refuses."""
+    # One key: safetensors writes several in no fixed order; equal runs should be equal files.
+    metadata = {"architecture": network.architecture.to_json()}
+    write_atomic(path, pack(network.state_dict(), metadata))
 
 
 def load_weights(network: Network, path: str | Path) -> None:
