@@ -155,8 +155,7 @@ class _Job:
 
 def _bound(job: _Job, budget: Budget) -> Bound:
     """The budget with the prices of this backbone; refuses one that nothing can keep."""
-    share = budget.task_use if budget.use is None else budget.use
-    if share is not None:
+    if {"use", "task_use"} & {*budget.to_dict()}:
         raise BudgetError(
             rule="A bound on use is for partitions; branching bounds params, macs or latency_ms.",
             found=f"{budget}",
