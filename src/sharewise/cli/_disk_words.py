@@ -169,8 +169,7 @@ DISK_WORDS: Mapping[str, DataWord] = {
         answers=_qm9_answers,
         backbone=_molecules_backbone,
         divided=lambda settings: f"{_molecules_backbone(settings)},hidden=128",
-        budget=lambda _: (
-            "macs=2x"
-        ),  # of an MLP of equal stages 1.5x pays for a second last stage alone
+        # Of an MLP of equal stages 1.5x pays for a second last stage alone.
+        budget=lambda _: "macs=2x",
     ),
 }

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import nn
 
 from sharewise.backbones import Backbone
@@ -60,7 +61,9 @@ class Given:
 
 def _check_head(task: Task, head: nn.Module, backbone: Backbone) -> None:
     """Raises InputError where a teacher answers another question than the task asks."""
-    wanted, found = _shapes(task.head(backbone.shapes()[-1])), _shapes(head)
+    with torch.random.fork_rng(devices=[]):  # a head draws its weights
+        wanted = _shapes(task.head(backbone.shapes()[-1]))
+    found = _shapes(head)
     if wanted != found:
         raise InputError(
             rule="A teacher has the head of its task: it is what students are read through.",
