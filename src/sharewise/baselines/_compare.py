@@ -28,7 +28,7 @@ from sharewise.runs import Run, write_json
 from sharewise.scores import Scores
 from sharewise.spaces import Branching
 from sharewise.tasks import metric_directions
-from sharewise.training import check_split, pick_device
+from sharewise.training import pick_device
 
 DEFAULTS = CompareSettings()
 Plan = dict[str, dict[int, tuple[Architecture, ...]]]
@@ -96,7 +96,6 @@ def compare(  # noqa: PLR0913 - the public face: each is one decision of the cal
     """
     place = pick_device(device)
     _check_one_start(settings, initial)
-    check_split(data, "test", batch_size=settings.train.batch_size)  # before hours of training
     bound = backbone.at(data.input_shape)
     terms = Terms(bound, data, settings.train, str(place), initial, settings.shared)
     directions = metric_directions(data.tasks)

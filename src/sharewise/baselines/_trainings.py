@@ -11,6 +11,7 @@ from typing import Any
 from sharewise.architecture import Architecture
 from sharewise.baselines._job import Epoch, Job, Result, Start, Terms, finished
 from sharewise.baselines._workers import W, Work, perform_all
+from sharewise.training import check_split
 
 Progress = Callable[[dict[str, Any]], None]
 Results = dict[tuple[Architecture, int], Result]
@@ -27,6 +28,8 @@ def train_all(
     """The results of all jobs; those that are complete on disk are read."""
     results = {job.key: result for job in jobs if (result := finished(job)) is not None}
     rest = [job for job in jobs if job.key not in results]
+    if rest:  # what could not be scored in the end is not trained
+        check_split(terms.data, "test", batch_size=terms.train.batch_size)
     starts = []
     if terms.shared is not None:
         for seed in dict.fromkeys(job.seed for job in rest):
