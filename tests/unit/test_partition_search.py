@@ -409,7 +409,8 @@ def test_an_initialisation_of_another_network_is_refused_at_once(
     done: Done, tmp_path: Path
 ) -> None:
     wide = mlp(16, widths=(6, 6), hidden=16)
-    assert "Found" in refused(tmp_path, backbone=wide, initial=done.result.initial)
+    text = refused(tmp_path, backbone=wide, initial=done.result.initial)
+    assert text.startswith("Weights are inherited from a network of the same backbone and tasks.")
 
 
 def test_a_given_initialisation_lies_in_the_run(done: Done, tmp_path: Path) -> None:

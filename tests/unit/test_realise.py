@@ -100,8 +100,9 @@ def test_targets_that_masks_have_are_met(tasks: int) -> None:
 
 
 def test_a_seed_below_zero_is_refused() -> None:
-    with pytest.raises(InputError, match=r"The seed of masks is a whole number from 0"):
-        realise([[0.5, 0.2], [0.2, 0.5]], 8, seed=-1)
+    for solve in (realise, published_masks):
+        with pytest.raises(InputError, match=r"^seed is a whole number of at least 0\."):
+            solve([[0.5, 0.2], [0.2, 0.5]], 8, seed=-1)
 
 
 @SOLVERS

@@ -87,7 +87,7 @@ def find_reader(
         if isinstance(part, (_ConvNd, nn.Linear)):
             _check_reader(module, graph, str(node.target), like=layer)
             return tuple(norms), str(node.target)
-        if part is not None and (part._forward_hooks or part._forward_pre_hooks):
+        if part is not None and _has_hooks(part):
             raise RefusedError(f"'{node.target}', between it and its reader, has hooks")
         if channels_at_1 and type(part) in NORMS:
             _check_once(graph, str(node.target))
@@ -111,9 +111,13 @@ def _only_run(module: nn.Module, graph: fx.Graph, name: str) -> fx.Node:
         raise RefusedError("it shares its weights with another layer")
     if any(node.op == "get_attr" and str(node.target) in names for node in graph.nodes):
         raise RefusedError("its weights are used outside it")
-    if layer._forward_hooks or layer._forward_pre_hooks:
+    if _has_hooks(layer):
         raise RefusedError("it has hooks")
     return _check_once(graph, name)
+
+
+def _has_hooks(part: nn.Module) -> bool:
+    return bool(part._forward_hooks or part._forward_pre_hooks)
 
 
 def _check_once(graph: fx.Graph, name: str) -> fx.Node:

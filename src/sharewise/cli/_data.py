@@ -54,7 +54,7 @@ def data(
         _check_folder(word, folder)
         options, said = {**options, "folder": folder}, {**said, "folder": folder}
     if word.folder is not None and "folder" not in options:
-        check_said(None if word.name == TABLE else word, said)
+        check_said(None if word.name == TABLE else word, said)  # a table needs its folder
         emit(_facts(word), *about(word), how_to_go_on(word), as_json=as_json)
         return
     make_data = read_data(name, said)

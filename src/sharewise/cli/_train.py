@@ -79,8 +79,8 @@ def train(  # noqa: PLR0913 - a command's arguments are its options
         tasks = searched.data.tasks
         network = begin(searched.architecture, searched.backbone, tasks, initial=initial, seed=seed)
         # train() itself does not ask where a network came from.
-        words = None if initial is None else {"task": initial.source, "weights": initial.digest}
-        Run.start(folder, {"format": 1, "kind": "training", "initial": words}, resume=True)
+        start = None if initial is None else {"task": initial.source, "weights": initial.digest}
+        Run.start(folder, {"format": 1, "kind": "training", "initial": start}, resume=True)
         scores = train_network(
             network,
             searched.data,

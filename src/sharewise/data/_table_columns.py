@@ -78,8 +78,7 @@ def _check_said(rows: Rows, said_of: Said) -> None:
     if unknown:
         raise unknown_column(rows, unknown[0])
     inputs = _named_inputs(rows, said_of.input)
-    others = [*said_of.types, *([said_of.split] if said_of.split else [])]
-    twice = [name for name in others if name in inputs or others.count(name) > 1]
+    twice = [name for name in named if name in inputs or named.count(name) > 1]
     if twice:
         raise InputError(
             rule="A column is an input, the column of splits, or of a kind.",

@@ -32,6 +32,7 @@ class DistilSettings(Settings):
         group: candidates that are trained in one process over the same batches, and among which
             hopeless ones are stopped.
         halvings: how often the worse half of a group is stopped, at equal distances; 0 stops none.
+            In a search it is candidates that are stopped, not presets or finalists.
 
     Raises:
         InputError: a value outside its bounds.

@@ -34,6 +34,7 @@ class Given:
     ) -> Given:
         """What was given, once it is found to fit; InputError where it does not."""
         if initial is not None:
+            # Tried: it refuses weights of another network.
             initial.start(plan.space.share_all(), plan.table.backbone, tasks)
         if teachers is None:
             return cls(initial, None)

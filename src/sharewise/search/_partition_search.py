@@ -185,8 +185,9 @@ def _prepare(terms: _Terms, given: Given, data: TaskData) -> tuple[Initial, Dist
     """The common initialisation, the teachers, and what the teachers say of every sample."""
     settings, place, backbone = terms.settings, terms.folder, terms.plan.table.backbone
     if given.initial is not None:
-        (place / "initial").mkdir(parents=True, exist_ok=True)
-        save_weights(given.initial.network, Run(place / "initial").network)  # for who goes on
+        # Kept, for trainings and comparisons go on from it.
+        kept = Run.start(place / "initial", {"kind": "given", **given.to_dict()}, resume=True)
+        save_weights(given.initial.network, kept.network)
     initial = given.initial or train_initial(
         backbone,
         data,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sharewise.settings import check_count
 from sharewise.spaces._runs import in_runs
 from sharewise.spaces._targets import Bools, Counts, Floats, read_targets
 
@@ -24,6 +25,7 @@ def published_masks(
     want of channels; the channels are put in order.
     """
     targets = read_targets(forward, channels, backward)
+    check_count("seed", seed, least=0)
     rng = np.random.default_rng(seed)
     whole = np.ones((len(targets.forward), channels), dtype=np.bool_)
     use = _draw(targets.forward, targets.used, inside=whole, rng=rng)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sharewise.errors import InputError
+from sharewise.settings import check_count
 from sharewise.spaces._runs import in_runs
 from sharewise.spaces._swaps import nearest
 from sharewise.spaces._targets import Bools, read_targets
@@ -40,12 +40,7 @@ def realise(
         InputError: Targets that are not square, not symmetric, not from 0 to 1, of two sizes, or
             backward above forward; no channels; a seed below 0.
     """
-    if type(seed) is not int or seed < 0:
-        raise InputError(
-            rule="The seed of masks is a whole number from 0.",
-            found=f"seed={seed!r}",
-            fix="Give seed=0, for example.",
-        )
+    check_count("seed", seed, least=0)
     targets = read_targets(forward, channels, backward)
     whole = np.ones((len(targets.forward), channels), dtype=np.bool_)
     use = nearest(targets.forward * channels, targets.used, inside=whole, seed=seed)
