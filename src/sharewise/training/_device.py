@@ -28,7 +28,7 @@ def pick_device(device: str | torch.device = "auto") -> torch.device:
         if str(place) == "cuda" and torch.cuda.is_available():
             place = torch.device("cuda", torch.cuda.current_device())
         torch.empty(1, device=place).cpu()  # the only question that every kind of device answers
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+    except (RuntimeError, AssertionError, NotImplementedError) as error:  # by the kind of device
         raise InputError(
             rule="A device is 'auto', 'cpu' or one that this machine has.",
             found=f"device={str(device)!r}",
